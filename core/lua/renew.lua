@@ -1,0 +1,16 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Extends leases the caller still holds (attempts that take longer than a lease).
+-- KEYS: queue:<sub>, parked:<sub>
+-- ARGV: lease ms, lease token, event id …
+-- Returns how many are still held.
+local time = redis.call("TIME")
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local held = 0
+for i = 3, #ARGV do
+    local state = redis.call("HGET", KEYS[2], ARGV[i])
+    if state and string.match(state, "%S+$") == ARGV[2] then
+        redis.call("ZADD", KEYS[1], "XX", now + tonumber(ARGV[1]), ARGV[i])
+        held = held + 1
+    end
+end
+return held

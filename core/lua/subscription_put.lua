@@ -1,0 +1,14 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Creates, replaces or deletes a subscription, only if it still is what the caller read, and tells all.
+-- KEYS: subscriptions, changes
+-- ARGV: id, new stored JSON ("" deletes), stored JSON the caller read ("" = there is none)
+-- Returns 1, or 0 when somebody else changed it meanwhile (read again, then try again).
+local present = redis.call("HGET", KEYS[1], ARGV[1]) or ""
+if present ~= ARGV[3] then return 0 end
+if ARGV[2] == "" then
+    redis.call("HDEL", KEYS[1], ARGV[1])
+else
+    redis.call("HSET", KEYS[1], ARGV[1], ARGV[2])
+end
+redis.call("XADD", KEYS[2], "MAXLEN", "~", 10000, "*", "id", ARGV[1])
+return 1

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Configuration: one table (core/config_table.c) drives flags, environment, file, `petrel config` and the
+// documentation page. Flags beat environment (PETREL_*) beat file (petrel.conf) beat default.
+#ifndef PETREL_CONFIG_H
+#define PETREL_CONFIG_H
+
+#include "petrel/backoff.h"
+#include "petrel/log.h"
+#include "petrel/network.h"
+
+enum { CONFIG_ERROR_SIZE = 320 };
+
+enum config_origin {
+    CONFIG_FROM_DEFAULT,
+    CONFIG_FROM_FILE,
+    CONFIG_FROM_ENVIRONMENT,
+    CONFIG_FROM_FLAG
+};
+
+struct config {
+    char *redis_url; // "" = none configured: 127.0.0.1:6379, or the private server of `serve`
+    char *namespace_name;
+    uint32_t shards;
+    char *listen;    // admin server "host:port"
+    char *admin_key; // "" = the key file in data_dir
+    char *data_dir;
+    uint32_t workers; // 0 in the file means one per core; resolved by config_load
+    struct backoff retry_schedule;
+    int64_t request_timeout_ms;
+    int64_t connect_timeout_ms;
+    int64_t shutdown_timeout_ms;
+    uint32_t max_in_flight;   // attempts at once, whole process
+    uint32_t max_concurrency; // per subscription, default of the subscription's own
+    struct network_list allow_networks;
+    uint64_t max_event_bytes;
+    int64_t dedupe_window_ms;
+    uint64_t retain_events;    // entries of the stream kept after they are settled; by count …
+    int64_t retain_age_ms;     // … and by age; 0 = no bound by age ("100000" or "100000,7d")
+    int64_t instance_timeout_ms; // a silent instance is taken for dead after this
+    int64_t rotation_grace_ms; // how long a rotated secret keeps signing
+    uint64_t attempts_log;     // entries kept in the attempts stream, per shard
+    enum log_level log_level;
+    enum log_format log_format;
+};
+
+// argv without the program's and command's names. Consumes the flags it knows ("--key value" and
+// "--key=value") from argv (compacting it and *argc), leaves other words for the command. Reads the
+// environment and the file (--config FILE, PETREL_CONFIG, or ./petrel.conf when it exists). NULL on a bad
+// value: error is one line with key, value, origin and fix. Unknown keys in the file are errors too.
+struct config *config_load(int *argc, char **argv, char error[CONFIG_ERROR_SIZE]);
+void config_destroy(struct config **config);
+
+// For `petrel config` and the generated documentation.
+struct config_item {
+    const char *key;         // "retry_schedule"
+    const char *flag;        // "--retry-schedule"
+    const char *environment; // "PETREL_RETRY_SCHEDULE"
+    const char *type;        // "duration", "list of durations", "bytes" …
+    const char *meaning;     // one sentence
+    const char *default_text;
+    bool is_secret;          // value is never printed
+    enum config_origin origin;
+};
+size_t config_count(void);
+void config_describe(const struct config *config, size_t index, struct config_item *item);
+// The effective value as text (secret ones as "(set)" or ""), appended.
+void config_format_value(const struct config *config, size_t index, struct text *out);
+const char *config_origin_text(enum config_origin origin);
+
+#endif

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every Redis key name of petrel. Keys of one shard share a prefix (and so, in a cluster, one slot):
+// "petrel:" with one shard, "petrel:{n}:" with more. Control-plane keys have one copy per namespace.
+#ifndef PETREL_KEYS_H
+#define PETREL_KEYS_H
+
+#include <stdint.h>
+
+#include "petrel/text.h"
+
+enum {
+    KEY_MAX_BYTES = 320,
+    NAMESPACE_MAX_BYTES = 64,
+    SHARDS_MAX = 64
+};
+
+enum key_name {
+    // per shard
+    KEY_EVENTS,   // stream of inbound events, consumer group KEYS_GROUP
+    KEY_DUE,      // zset: subscription → when to look at its queue, ms
+    KEY_DEAD,     // zset: dead letter id → time it died, ms
+    KEY_REJECTED, // stream of entries that are no event
+    KEY_ATTEMPTS, // stream, capped: the attempts log
+    KEY_MARKS,    // zset: entry id → entries added up to it, one a second: ranks for trimming
+    KEY_TOTALS,   // hash: parked (deliveries parked now), delivered, dead, rejected, duplicates so far
+    KEY_QUEUE,       // + subscription: zset event id → due time, ms (lease expiry while leased)
+    KEY_PARKED,      // + subscription: hash event id → state
+    KEY_MESSAGE,     // + event id: hash, one copy of a parked or dead event
+    KEY_DEAD_LETTER, // + dead letter id: hash
+    KEY_SEEN,        // + event id: string, expiring
+    KEY_SETTLED,     // + entry id: set of subscriptions already settled of an event still pending
+    KEY_IDEMPOTENCY, // + digest: string, expiring: the answer given to an Idempotency-Key
+    // one per namespace; pass shard 0
+    KEY_SUBSCRIPTIONS, // hash id → stored JSON
+    KEY_CHANGES,       // stream: id, op
+    KEY_INSTANCES,     // hash instance id → JSON with the heartbeat
+    KEY_SCHEMA,        // string: version of this layout
+};
+#define KEYS_GROUP "petrel"
+#define KEYS_SCHEMA_VERSION "1"
+
+struct keys {
+    char namespace_name[NAMESPACE_MAX_BYTES + 1];
+    uint32_t shards;
+};
+struct key {
+    size_t size;
+    char data[KEY_MAX_BYTES];
+};
+
+// Fails (assertion) only on a bug: suffixes are ids whose length is bounded by their parsers.
+struct key keys_format(const struct keys *keys, uint32_t shard, enum key_name name,
+                       struct span suffix);
+struct span key_span(const struct key *key);
+bool keys_is_namespace(struct span text); // [A-Za-z0-9_.-]{1,64}
+
+#endif

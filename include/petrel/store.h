@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the admin API and the command line do with Redis: typed operations over a blocking client. The rules
+// (validation, compare-and-set, which script) live here, so that both faces behave alike.
+// Every function: one caller at a time per store. Texts in results are owned by the result.
+#ifndef PETREL_STORE_H
+#define PETREL_STORE_H
+
+#include "petrel/event.h"
+#include "petrel/keys.h"
+#include "petrel/redis_client.h"
+#include "petrel/subscription.h"
+
+enum store_result {
+    STORE_OK,
+    STORE_NOT_FOUND,
+    STORE_INVALID,     // field errors are filled
+    STORE_CONFLICT,    // another writer kept winning; or the payload is gone
+    STORE_FULL,        // Redis refuses writes (OOM …)
+    STORE_UNAVAILABLE, // Redis can't be reached, or isn't ready
+};
+
+struct store {
+    struct redis_client *client; // borrowed
+    struct keys keys;
+    uint64_t max_event_bytes;
+    uint32_t max_concurrency;  // configured default, for views
+    int64_t rotation_grace_ms;
+    char error[REDIS_CLIENT_ERROR_SIZE]; // what went wrong, for FULL, CONFLICT and UNAVAILABLE
+};
+
+// ---- events (store_events.c)
+struct store_publish {
+    const struct span *fields; // names and values as for XADD
+    size_t field_count;
+};
+// Validates as the dispatcher will (event_parse), then XADD; shard by id when one is given, so that dedupe
+// works. errors: field "type", "data", … id gets the event's id (the given or the generated one).
+enum store_result store_publish_event(struct store *store, const struct store_publish *publish,
+                                      char id[EVENT_ID_SIZE], struct field_errors *errors);
+
+enum store_delivery_state {
+    STORE_DELIVERY_PENDING,   // read by a dispatcher, not settled
+    STORE_DELIVERY_PARKED,
+    STORE_DELIVERY_DELIVERED,
+    STORE_DELIVERY_DEAD,
+};
+struct store_delivery {
+    char subscription[EVENT_SUBSCRIPTION_SIZE];
+    enum store_delivery_state state;
+    uint32_t attempts;
+    int64_t next_attempt_at_ms; // parked; 0 otherwise
+    int64_t last_attempt_at_ms; // 0: none known
+    int32_t last_status;        // 0: none
+    char last_error[64];
+};
+enum store_event_state {
+    STORE_EVENT_QUEUED,  // in the stream, not read yet
+    STORE_EVENT_PENDING, // read, not settled
+    STORE_EVENT_SETTLED  // every delivery delivered, parked or dead
+};
+struct store_event {
+    struct event *event; // owned; NULL when only parked or dead copies' ids are known
+    enum store_event_state state;
+    struct store_delivery *deliveries; // owned
+    size_t delivery_count;
+    bool attempts_truncated; // the attempts log was too long to be read whole: deliveries may be missing
+};
+// By webhook-id: generated ones name their entry; a producer's own is found by its seen:<id>, or by the copy
+// of a parked or dead delivery.
+enum store_result store_find_event(struct store *store, const char *id, struct store_event *found);
+void store_event_fini(struct store_event *found);
+
+// ---- subscriptions (store_subscriptions.c)
+enum store_result store_create_subscription(struct store *store, const struct cJSON *body,
+                                            struct subscription **created,
+                                            struct field_errors *errors);
+enum store_result store_find_subscription(struct store *store, const char *id,
+                                          struct subscription **found);
+struct store_subscription_filter {
+    const char *tenant; // NULL: any
+    const char *state;  // NULL: any
+    const char *query;  // NULL: any; part of url or description, case-insensitive
+};
+struct store_subscriptions { // sorted by created_at, id
+    struct subscription **items;
+    size_t count;
+    char next_cursor[128]; // "" at the end
+};
+enum store_result store_list_subscriptions(struct store *store,
+                                           const struct store_subscription_filter *filter,
+                                           const char *cursor, size_t limit,
+                                           struct store_subscriptions *list);
+void store_subscriptions_fini(struct store_subscriptions *list);
+enum store_result store_patch_subscription(struct store *store, const char *id,
+                                           const struct cJSON *body, struct subscription **changed,
+                                           struct field_errors *errors);
+enum store_result store_delete_subscription(struct store *store, const char *id);
+// Resuming also wakes its queue in every shard.
+enum store_result store_set_subscription_state(struct store *store, const char *id,
+                                               enum subscription_state state, const char *reason,
+                                               struct subscription **changed);
+enum store_result store_rotate_secret(struct store *store, const char *id,
+                                      const struct secret *secret, int64_t grace_ms,
+                                      struct subscription **changed);
+// Publishes a `petrel.test` event for this subscription only.
+enum store_result store_test_subscription(struct store *store, const char *id,
+                                          char event_id[EVENT_ID_SIZE]);
+// Deliveries parked for it now, over all shards, and the oldest due time (0: none).
+enum store_result store_count_parked(struct store *store, const char *id, int64_t *parked);
+
+// ---- dead letters (store_dead_letters.c)
+enum { DEAD_LETTER_ID_SIZE = EVENT_ID_SIZE + EVENT_SUBSCRIPTION_SIZE };
+struct store_dead_letter {
+    char id[DEAD_LETTER_ID_SIZE]; // "<event id>.<subscription id>"
+    char event[EVENT_ID_SIZE];
+    char subscription[EVENT_SUBSCRIPTION_SIZE];
+    char type[EVENT_TYPE_SIZE];
+    char tenant[EVENT_TENANT_SIZE];
+    char reason[SUBSCRIPTION_REASON_SIZE]; // exhausted, gone, aborted, blocked_address, …
+    uint32_t attempts;
+    int64_t first_attempt_at_ms, last_attempt_at_ms, died_at_ms;
+    int32_t last_status; // 0: none
+    char last_error[64];
+    char *last_response;     // first 1 KiB of the last response's body; owned; may hold any bytes
+    size_t last_response_size;
+    struct event *message; // owned; only from store_find_dead_letter; NULL if the copy is gone
+};
+struct store_dead_letter_filter {
+    const char *subscription, *type, *reason, *tenant; // NULL: any
+    int64_t since_ms, until_ms;                        // 0: no bound
+};
+struct store_dead_letters { // newest first
+    struct store_dead_letter *items;
+    size_t count;
+    char next_cursor[256];
+};
+enum store_result store_list_dead_letters(struct store *store,
+                                          const struct store_dead_letter_filter *filter,
+                                          const char *cursor, size_t limit,
+                                          struct store_dead_letters *list);
+void store_dead_letters_fini(struct store_dead_letters *list);
+enum store_result store_find_dead_letter(struct store *store, const char *id,
+                                         struct store_dead_letter *found);
+void store_dead_letter_fini(struct store_dead_letter *found);
+enum store_result store_redrive_dead_letter(struct store *store, const char *id);
+enum store_result store_delete_dead_letter(struct store *store, const char *id);
+
+// ---- attempts (store_attempts.c)
+struct store_attempt {
+    char id[64]; // "<shard>-<entry id>"
+    char event[EVENT_ID_SIZE];
+    char subscription[EVENT_SUBSCRIPTION_SIZE];
+    char type[EVENT_TYPE_SIZE];
+    uint32_t number;
+    char outcome[16]; // delivered, retry, dead
+    int32_t status;   // 0: none
+    char error[64];   // "" or timeout, dns, connect_refused, tls_certificate, http_status …
+    int64_t started_at_ms, duration_ms;
+};
+struct store_attempt_filter {
+    const char *subscription, *event, *outcome; // NULL: any
+    int64_t since_ms;                           // 0: no bound
+};
+struct store_attempts { // newest first
+    struct store_attempt *items;
+    size_t count;
+    char next_cursor[256];
+};
+enum store_result store_list_attempts(struct store *store, const struct store_attempt_filter *filter,
+                                      const char *cursor, size_t limit,
+                                      struct store_attempts *list);
+void store_attempts_fini(struct store_attempts *list);
+
+// ---- rejected events (store_rejected.c)
+struct store_rejected {
+    char id[64]; // "<shard>-<entry id in rejected>"
+    char entry_id[EVENT_ENTRY_ID_SIZE];
+    char reason[EVENT_REASON_SIZE];
+    char type[EVENT_TYPE_SIZE]; // as far as it is printable; "" if absent
+};
+struct store_rejected_list { // newest first
+    struct store_rejected *items;
+    size_t count;
+    char next_cursor[256];
+};
+enum store_result store_list_rejected(struct store *store, const char *cursor, size_t limit,
+                                      struct store_rejected_list *list);
+void store_rejected_fini(struct store_rejected_list *list);
+
+// ---- state of the whole (store_status.c)
+struct store_status { // over all shards
+    int64_t stream_length, stream_lag, stream_pending;
+    int64_t parked, dead, rejected;
+    bool has_group;       // in every shard that has a stream
+    bool is_append_only;  // AOF on
+    bool is_evicting;     // a maxmemory policy other than noeviction, with maxmemory set
+    char redis_version[32];
+    char append_fsync[16];
+    char maxmemory_policy[32];
+    int64_t maxmemory_bytes, used_memory_bytes;
+    int32_t replicas;
+    int64_t clock_skew_ms; // Redis's TIME minus ours
+    int32_t instances;
+};
+enum store_result store_read_status(struct store *store, struct store_status *status);
+// Writes the layout's version if there is none; CONFLICT (with error) when Redis holds another one or its
+// own version is too old (Redis ≥ 7.0 is needed).
+enum store_result store_check_schema(struct store *store);
+
+const char *store_result_text(enum store_result result);
+
+#endif

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// A subscriber's URL, parsed once by libcurl's own parser (the one that will connect), so that what is
+// checked and what is connected to can't differ. Stored normalised.
+#ifndef PETREL_URL_H
+#define PETREL_URL_H
+
+#include "petrel/text.h"
+
+enum { URL_MAX_BYTES = 2048, URL_ERROR_SIZE = 160, URL_HOST_SIZE = 256 };
+
+struct url {
+    char text[URL_MAX_BYTES + 1]; // normalised: lower-case scheme and host, no fragment
+    char host[URL_HOST_SIZE];     // as curl will resolve it; IPv6 without brackets
+    uint16_t port;
+    bool is_https;
+};
+
+// http and https only; userinfo, zone ids, control characters, whitespace, missing host and port 0
+// are refused. error is one clear sentence for the API's user.
+bool url_parse(struct span text, struct url *url, char error[URL_ERROR_SIZE]);
+
+// Hash of (scheme, host, port): what has the same value shares connections and a home worker.
+uint64_t url_destination(const struct url *url);
+
+#endif

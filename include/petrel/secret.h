@@ -23,6 +23,8 @@ struct secret {
 // prefix, bad base64, HMAC keys under 24 or over 64 bytes, ed25519 keys not of 64 bytes or whose
 // public half doesn't belong to the seed.
 bool secret_parse(struct span text, struct secret *secret, const char **why);
+// "whpk_" + base64 of 32 bytes, into an ed25519 secret of 32 bytes that can verify but not sign.
+bool secret_parse_public(struct span text, struct secret *secret, const char **why);
 void secret_format(const struct secret *secret, char out[SECRET_TEXT_SIZE]);
 void secret_generate(enum secret_kind kind, struct secret *secret); // 32 bytes for HMAC
 // "whpk_…" of an ed25519 secret.

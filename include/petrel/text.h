@@ -25,7 +25,7 @@ bool span_starts_with(struct span a, struct span prefix);
 struct span span_trim(struct span a); // ASCII space and tab at both ends
 
 // Cuts the next part of *rest up to `separator`; false when nothing is left.
-// "a,,b" gives "a", "", "b"; an empty *rest gives nothing.
+// "a,,b" gives "a", "", "b"; an empty *rest gives nothing, so "a," gives only "a".
 bool span_next(struct span *rest, char separator, struct span *part);
 
 // Whole-span decimal integers; false on anything else (sign only where the type has one) or overflow.
@@ -50,7 +50,7 @@ struct text {
 
 void text_init(struct text *text, size_t max_bytes);
 void text_fini(struct text *text);
-void text_clear(struct text *text); // keeps the memory
+void text_clear(struct text *text); // empty and no longer failed; keeps the memory
 void text_append(struct text *text, const void *bytes, size_t size);
 void text_append_span(struct text *text, struct span span);
 void text_append_string(struct text *text, const char *string);
@@ -74,6 +74,8 @@ bool base64_decode(struct span in, unsigned char *out, size_t out_size, size_t *
 
 // True for well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms).
 bool utf8_is_valid(struct span text);
+// Bytes of the well-formed sequence at the beginning of text; 0 if there is none.
+size_t utf8_sequence_size(struct span text);
 
 // A destination hash: FNV-1a, 64 bits. Not for secrets, not against an adversary.
 uint64_t hash_bytes(struct span bytes);

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+// Spans and the growable buffer.
+//
+// Invariant of struct text: size ≤ max_bytes, and data[size] is NUL whenever data isn't NULL. A failed
+// buffer never changes again until it is cleared, taken or finished, so a truncated text can't pass for
+// a whole one. Left to others: encodings (text_encoding.c), JSON (json.c).
+#include "petrel/text.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_CAPACITY = 64 };
+
+struct span span_of(const char *text)
+{
+    return (struct span){.data = text, .size = text ? strlen(text) : 0};
+}
+
+bool span_equals(struct span a, struct span b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+bool span_equals_text(struct span a, const char *b)
+{
+    return span_equals(a, span_of(b));
+}
+
+static char to_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool span_equals_ignoring_case(struct span a, struct span b)
+{
+    if (a.size != b.size)
+        return false;
+    for (size_t i = 0; i < a.size; i++) {
+        if (to_lower(a.data[i]) != to_lower(b.data[i]))
+            return false;
+    }
+    return true;
+}
+
+bool span_starts_with(struct span a, struct span prefix)
+{
+    if (a.size < prefix.size)
+        return false;
+    return span_equals((struct span){.data = a.data, .size = prefix.size}, prefix);
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct span span_trim(struct span a)
+{
+    while (a.size > 0 && is_blank(a.data[0])) {
+        a.data++;
+        a.size--;
+    }
+    while (a.size > 0 && is_blank(a.data[a.size - 1]))
+        a.size--;
+    return a;
+}
+
+bool span_next(struct span *rest, char separator, struct span *part)
+{
+    if (rest->size == 0)
+        return false;
+    const char *end = memchr(rest->data, separator, rest->size);
+    if (!end) {
+        *part = *rest;
+        *rest = (struct span){.data = rest->data + rest->size};
+        return true;
+    }
+    *part = (struct span){.data = rest->data, .size = (size_t)(end - rest->data)};
+    rest->size -= part->size + 1;
+    rest->data = end + 1;
+    return true;
+}
+
+bool span_to_uint64(struct span a, uint64_t *value)
+{
+    if (a.size == 0)
+        return false;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < a.size; i++) {
+        char c = a.data[i];
+        if (c < '0' || c > '9')
+            return false;
+        uint64_t digit = (uint64_t)(c - '0');
+        if (sum > (UINT64_MAX - digit) / 10)
+            return false;
+        sum = sum * 10 + digit;
+    }
+    *value = sum;
+    return true;
+}
+
+bool span_to_int64(struct span a, int64_t *value)
+{
+    bool is_negative = a.size > 0 && a.data[0] == '-';
+    if (is_negative) {
+        a.data++;
+        a.size--;
+    }
+    uint64_t size;
+    if (!span_to_uint64(a, &size) || size > (uint64_t)INT64_MAX + is_negative)
+        return false;
+    // The smallest int64 has no positive twin, so it can't be made by negation.
+    if (is_negative)
+        *value = size > (uint64_t)INT64_MAX ? INT64_MIN : -(int64_t)size;
+    else
+        *value = (int64_t)size;
+    return true;
+}
+
+bool span_copy(struct span a, char *out, size_t out_size)
+{
+    assert(out_size > 0);
+    out[0] = '\0';
+    if (a.size == 0)
+        return true;
+    if (a.size >= out_size || memchr(a.data, '\0', a.size))
+        return false;
+    memcpy(out, a.data, a.size);
+    out[a.size] = '\0';
+    return true;
+}
+
+char *span_duplicate(struct span a)
+{
+    if (a.size == SIZE_MAX)
+        return NULL;
+    char *copy = malloc(a.size + 1);
+    if (!copy)
+        return NULL;
+    if (a.size > 0)
+        memcpy(copy, a.data, a.size);
+    copy[a.size] = '\0';
+    return copy;
+}
+
+void text_init(struct text *text, size_t max_bytes)
+{
+    *text = (struct text){.max_bytes = max_bytes};
+}
+
+void text_fini(struct text *text)
+{
+    free(text->data);
+    *text = (struct text){.max_bytes = text->max_bytes};
+}
+
+void text_clear(struct text *text)
+{
+    text->size = 0;
+    text->failed = false;
+    if (text->data)
+        text->data[0] = '\0';
+}
+
+// Makes room for `more` bytes and the NUL.
+static bool reserve(struct text *text, size_t more)
+{
+    if (text->failed || more > text->max_bytes - text->size)
+        return false;
+    size_t needed = text->size + more;
+    if (needed == SIZE_MAX)
+        return false;
+    if (needed < text->capacity)
+        return true;
+    size_t capacity = text->capacity ? text->capacity : FIRST_CAPACITY;
+    while (capacity <= needed)
+        capacity = capacity > SIZE_MAX / 2 ? SIZE_MAX : capacity * 2;
+    // Doubling mustn't claim far more than the owner allowed.
+    if (text->max_bytes < SIZE_MAX && capacity > text->max_bytes + 1)
+        capacity = text->max_bytes + 1;
+    char *data = realloc(text->data, capacity);
+    if (!data)
+        return false;
+    text->data = data;
+    text->capacity = capacity;
+    return true;
+}
+
+void text_append(struct text *text, const void *bytes, size_t size)
+{
+    if (!reserve(text, size)) {
+        text->failed = true;
+        return;
+    }
+    if (size > 0)
+        memcpy(text->data + text->size, bytes, size);
+    text->size += size;
+    text->data[text->size] = '\0';
+}
+
+void text_append_span(struct text *text, struct span span)
+{
+    text_append(text, span.data, span.size);
+}
+
+void text_append_string(struct text *text, const char *string)
+{
+    text_append(text, string, strlen(string));
+}
+
+void text_append_char(struct text *text, char c)
+{
+    text_append(text, &c, 1);
+}
+
+void text_append_int(struct text *text, int64_t value)
+{
+    char digits[20]; // 19 digits and a sign
+    size_t at = sizeof(digits);
+    // Unsigned, because the smallest int64 can't be negated.
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0)
+        digits[--at] = '-';
+    text_append(text, digits + at, sizeof(digits) - at);
+}
+
+void text_append_format(struct text *text, const char *format, ...)
+{
+    va_list arguments;
+    va_list again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    // What fits in the room there is gets printed once; only a longer text is measured first.
+    size_t room = text->failed ? 0 : text->capacity - text->size;
+    int size = vsnprintf(room ? text->data + text->size : NULL, room, format, arguments);
+    va_end(arguments);
+    if (size < 0 || !reserve(text, (size_t)size)) {
+        text->failed = true;
+        if (text->data)
+            text->data[text->size] = '\0'; // the first print may have left a part behind
+    } else {
+        if ((size_t)size >= room)
+            vsnprintf(text->data + text->size, (size_t)size + 1, format, again);
+        text->size += (size_t)size;
+    }
+    va_end(again);
+}
+
+struct span text_span(const struct text *text)
+{
+    return (struct span){.data = text->data, .size = text->size};
+}
+
+const char *text_string(const struct text *text)
+{
+    return text->data ? text->data : "";
+}
+
+char *text_take(struct text *text)
+{
+    if (!text->data && !text->failed)
+        text_append(text, "", 0); // an empty text is a string too
+    char *data = text->failed ? NULL : text->data;
+    if (!data)
+        free(text->data);
+    *text = (struct text){.max_bytes = text->max_bytes};
+    return data;
+}

@@ -89,8 +89,8 @@ void timestamp_format(int64_t wall_ms, char out[TIMESTAMP_SIZE])
     // Four digits of year is all the format has; what lies outside becomes its nearest end.
     if (wall_ms < YEAR_0001_S * SECOND_MS)
         wall_ms = YEAR_0001_S * SECOND_MS;
-    if (wall_ms >= YEAR_10000_S * SECOND_MS)
-        wall_ms = YEAR_10000_S * SECOND_MS - 1;
+    if (wall_ms > TIMESTAMP_MAX_MS)
+        wall_ms = TIMESTAMP_MAX_MS;
     int64_t seconds = wall_ms / SECOND_MS - (wall_ms % SECOND_MS < 0);
     struct civil civil = civil_from_s(seconds);
     memcpy(out, "0000-00-00T00:00:00.000Z", TIMESTAMP_SIZE);

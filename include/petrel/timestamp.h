@@ -6,6 +6,7 @@
 #include "petrel/text.h"
 
 enum { TIMESTAMP_SIZE = 25, DURATION_SIZE = 24 };
+#define TIMESTAMP_MAX_MS INT64_C(253402300799999) // the last one of year 9999
 
 // RFC 3339 in UTC with milliseconds: "2026-01-31T12:00:00.000Z".
 void timestamp_format(int64_t wall_ms, char out[TIMESTAMP_SIZE]);

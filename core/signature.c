@@ -101,6 +101,27 @@ static unsigned char *join_content(const struct signed_content *content, size_t 
     return joined;
 }
 
+// Both halves are given, because deriving the public one would take as long as signing. That they belong
+// together, without which a signature gives the key away, is secret.h's promise.
+static EVP_PKEY *load_pair(const struct secret *secret)
+{
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY, (void *)secret->bytes,
+                                          ED25519_KEY_BYTES),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
+                                          (void *)(secret->bytes + ED25519_KEY_BYTES),
+                                          ED25519_KEY_BYTES),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_PKEY *key = NULL;
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "ED25519", NULL);
+    if (!context || EVP_PKEY_fromdata_init(context) != 1 ||
+        EVP_PKEY_fromdata(context, &key, EVP_PKEY_KEYPAIR, parameters) != 1)
+        key = NULL;
+    EVP_PKEY_CTX_free(context);
+    return key;
+}
+
 static bool sign_ed25519(const struct secret *secret, const struct signed_content *content,
                          unsigned char out[ED25519_BYTES])
 {
@@ -108,8 +129,7 @@ static bool sign_ed25519(const struct secret *secret, const struct signed_conten
         return false;
     size_t joined_size;
     unsigned char *joined = join_content(content, &joined_size);
-    EVP_PKEY *key = EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL, secret->bytes,
-                                                    ED25519_KEY_BYTES);
+    EVP_PKEY *key = load_pair(secret);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     size_t size = ED25519_BYTES;
     bool ok = joined && key && context &&

@@ -99,13 +99,15 @@ static bool is_ipv4(struct span host)
 {
     struct span label;
     int count = 0;
+    bool ends_with_dot = host.data[host.size - 1] == '.';
     while (span_next(&host, '.', &label)) {
         uint64_t number;
-        if (!is_digits(label) || label.size > 3 || !span_to_uint64(label, &number) || number > 255)
+        bool is_octal = label.size > 1 && label.data[0] == '0';
+        if (!is_digits(label) || is_octal || !span_to_uint64(label, &number) || number > 255)
             return false;
         count++;
     }
-    return count == 4;
+    return count == 4 && !ends_with_dot;
 }
 
 static bool check_host_name(struct span host, char error[URL_ERROR_SIZE])

@@ -8,7 +8,7 @@
 #include "petrel/log.h"
 #include "petrel/network.h"
 
-enum { CONFIG_ERROR_SIZE = 320 };
+enum { CONFIG_ERROR_SIZE = 320, CONFIG_MAX_KEYS = 32 };
 
 enum config_origin {
     CONFIG_FROM_DEFAULT,
@@ -32,6 +32,7 @@ struct config {
     uint32_t max_in_flight;   // attempts at once, whole process
     uint32_t max_concurrency; // per subscription, default of the subscription's own
     struct network_list allow_networks;
+    char *ca_file; // --ca-file: PEM bundle that verifies subscribers; "" = the system's
     uint64_t max_event_bytes;
     int64_t dedupe_window_ms;
     uint64_t retain_events;    // entries of the stream kept after they are settled; by count …
@@ -41,12 +42,14 @@ struct config {
     uint64_t attempts_log;     // entries kept in the attempts stream, per shard
     enum log_level log_level;
     enum log_format log_format;
+    enum config_origin origins[CONFIG_MAX_KEYS]; // by the table's index; read it with config_describe
 };
 
 // argv without the program's and command's names. Consumes the flags it knows ("--key value" and
 // "--key=value") from argv (compacting it and *argc), leaves other words for the command. Reads the
-// environment and the file (--config FILE, PETREL_CONFIG, or ./petrel.conf when it exists). NULL on a bad
-// value: error is one line with key, value, origin and fix. Unknown keys in the file are errors too.
+// environment (an empty variable counts as unset) and the file (--config FILE, PETREL_CONFIG, or ./petrel.conf
+// when it exists: lines "key = value", no sections). NULL on a bad value: error is one line with key, value,
+// origin and fix. Unknown keys in the file are errors too.
 struct config *config_load(int *argc, char **argv, char error[CONFIG_ERROR_SIZE]);
 void config_destroy(struct config **config);
 
@@ -62,6 +65,7 @@ struct config_item {
     enum config_origin origin;
 };
 size_t config_count(void);
+// config may be NULL (the table alone): then origin is CONFIG_FROM_DEFAULT.
 void config_describe(const struct config *config, size_t index, struct config_item *item);
 // The effective value as text (secret ones as "(set)" or ""), appended.
 void config_format_value(const struct config *config, size_t index, struct text *out);

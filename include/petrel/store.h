@@ -19,6 +19,11 @@ enum store_result {
     STORE_UNAVAILABLE, // Redis can't be reached, or isn't ready
 };
 
+// ---- lists. limit is 1…STORE_LIST_MAX; cursor is NULL or "" at the beginning, then the last next_cursor. A
+// cursor that is none is STORE_INVALID with an error on the field "cursor". A page may be shorter than the
+// limit, even empty, and yet have a next_cursor: filters look at a bounded number of entries per call.
+enum { STORE_LIST_MAX = 1000, STORE_CURSOR_SIZE = 384 };
+
 struct store {
     struct redis_client *client; // borrowed
     struct keys keys;
@@ -71,7 +76,8 @@ enum store_result store_find_event(struct store *store, const char *id, struct s
 void store_event_fini(struct store_event *found);
 
 // ---- subscriptions (store_subscriptions.c)
-enum store_result store_create_subscription(struct store *store, const struct cJSON *body,
+// body: the JSON text of the request, any bytes.
+enum store_result store_create_subscription(struct store *store, struct span body,
                                             struct subscription **created,
                                             struct field_errors *errors);
 enum store_result store_find_subscription(struct store *store, const char *id,
@@ -84,15 +90,16 @@ struct store_subscription_filter {
 struct store_subscriptions { // sorted by created_at, id
     struct subscription **items;
     size_t count;
-    char next_cursor[128]; // "" at the end
+    char next_cursor[STORE_CURSOR_SIZE]; // "" at the end
 };
 enum store_result store_list_subscriptions(struct store *store,
                                            const struct store_subscription_filter *filter,
                                            const char *cursor, size_t limit,
-                                           struct store_subscriptions *list);
+                                           struct store_subscriptions *list,
+                                           struct field_errors *errors);
 void store_subscriptions_fini(struct store_subscriptions *list);
 enum store_result store_patch_subscription(struct store *store, const char *id,
-                                           const struct cJSON *body, struct subscription **changed,
+                                           struct span body, struct subscription **changed,
                                            struct field_errors *errors);
 enum store_result store_delete_subscription(struct store *store, const char *id);
 // Resuming also wakes its queue in every shard.
@@ -105,7 +112,7 @@ enum store_result store_rotate_secret(struct store *store, const char *id,
 // Publishes a `petrel.test` event for this subscription only.
 enum store_result store_test_subscription(struct store *store, const char *id,
                                           char event_id[EVENT_ID_SIZE]);
-// Deliveries parked for it now, over all shards, and the oldest due time (0: none).
+// Deliveries parked for it now, over all shards.
 enum store_result store_count_parked(struct store *store, const char *id, int64_t *parked);
 
 // ---- dead letters (store_dead_letters.c)
@@ -132,12 +139,13 @@ struct store_dead_letter_filter {
 struct store_dead_letters { // newest first
     struct store_dead_letter *items;
     size_t count;
-    char next_cursor[256];
+    char next_cursor[STORE_CURSOR_SIZE];
 };
 enum store_result store_list_dead_letters(struct store *store,
                                           const struct store_dead_letter_filter *filter,
                                           const char *cursor, size_t limit,
-                                          struct store_dead_letters *list);
+                                          struct store_dead_letters *list,
+                                          struct field_errors *errors);
 void store_dead_letters_fini(struct store_dead_letters *list);
 enum store_result store_find_dead_letter(struct store *store, const char *id,
                                          struct store_dead_letter *found);
@@ -164,11 +172,12 @@ struct store_attempt_filter {
 struct store_attempts { // newest first
     struct store_attempt *items;
     size_t count;
-    char next_cursor[256];
+    char next_cursor[STORE_CURSOR_SIZE];
 };
 enum store_result store_list_attempts(struct store *store, const struct store_attempt_filter *filter,
                                       const char *cursor, size_t limit,
-                                      struct store_attempts *list);
+                                      struct store_attempts *list,
+                                      struct field_errors *errors);
 void store_attempts_fini(struct store_attempts *list);
 
 // ---- rejected events (store_rejected.c)
@@ -181,10 +190,11 @@ struct store_rejected {
 struct store_rejected_list { // newest first
     struct store_rejected *items;
     size_t count;
-    char next_cursor[256];
+    char next_cursor[STORE_CURSOR_SIZE];
 };
 enum store_result store_list_rejected(struct store *store, const char *cursor, size_t limit,
-                                      struct store_rejected_list *list);
+                                      struct store_rejected_list *list,
+                                      struct field_errors *errors);
 void store_rejected_fini(struct store_rejected_list *list);
 
 // ---- state of the whole (store_status.c)

@@ -13,8 +13,6 @@
 #include "petrel/text.h"
 #include "petrel/url.h"
 
-struct cJSON;
-
 enum {
     SUBSCRIPTION_MAX_TYPES = 256,
     SUBSCRIPTION_MAX_SECRETS = 5,
@@ -72,12 +70,14 @@ struct field_errors {
 void field_errors_add(struct field_errors *errors, const char *field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-// A new subscription from the API's POST body (url and event_types required), with a new id, and a new
-// secret unless given. NULL with errors filled. Caller owns one reference.
-struct subscription *subscription_create(const struct cJSON *body, int64_t now_ms,
+// A new subscription from the API's POST body (JSON text, any bytes; url and event_types required), with a
+// new id, and a new secret unless given. NULL with errors filled. Caller owns one reference.
+// The text and not a parsed tree, so that numbers in metadata stay as they were written.
+struct subscription *subscription_create(struct span body, int64_t now_ms,
                                          struct field_errors *errors);
-// A changed copy from a PATCH body (RFC 7396 merge: null restores the default). NULL with errors.
-struct subscription *subscription_patch(const struct subscription *from, const struct cJSON *body,
+// A changed copy from a PATCH body (JSON merge patch, RFC 7396: null restores the default; members of
+// headers and metadata are merged). NULL with errors.
+struct subscription *subscription_patch(const struct subscription *from, struct span body,
                                         int64_t now_ms, struct field_errors *errors);
 // Changed copies. with_state clears the reason unless disabled. rotate puts `secret` (or a new one of the
 // same kind when NULL) first; the former current one expires after grace_ms.

@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: Apache-2.0
+// Watching and leasing. The watcher of a shard only learns which subscriptions have something due (due.lua books
+// the look for a second, so that a fleet doesn't look in step); the home, which knows the free slots, leases.
+// A leased delivery is in `held` until Redis has its outcome; its lease is renewed meanwhile.
+// Deliveries of deleted and disabled subscriptions become dead letters: claims_orphans.c.
+#include "claims.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "claims_internal.h"
+#include "lanes.h"
+#include "petrel/clock.h"
+#include "petrel/log.h"
+#include "petrel/metrics.h"
+#include "worker.h"
+
+enum {
+    LOOK_AT_MOST = 64,   // subscriptions per look
+    CLAIM_AT_MOST = 64,  // deliveries per claim: a turn, so that queues alternate
+    IDLE_LOOK_MS = 1000, // what other instances park is found within this
+    PAUSED_LOOK_MS = 30000,
+};
+
+// ---- watching `due`
+
+static void look(struct watched_shard *shard);
+
+static void on_look_timer(uv_timer_t *timer)
+{
+    look(timer->data);
+}
+
+static void look_in(struct watched_shard *shard, int64_t delay_ms)
+{
+    if (shard->claims->is_stopped || shard->is_looking)
+        return;
+    shard->next_look_ms = clock_mono_ms() + delay_ms;
+    uv_timer_start(&shard->timer, on_look_timer, (uint64_t)delay_ms, 0);
+}
+
+static void tell_home(struct claims *claims, uint32_t shard, struct span id)
+{
+    struct worker *worker = claims->worker;
+    char text[EVENT_SUBSCRIPTION_SIZE];
+    if (!span_copy(id, text, sizeof text))
+        return;
+    // A subscription this process doesn't know (deleted, or too new) is this worker's to look into.
+    const struct subscription *subscription = snapshot_find(worker->snapshot, text);
+    uint32_t home = subscription ? engine_home(worker->engine, subscription) : worker->index;
+    struct note *note = note_create(MAIL_DUE, shard, text);
+    worker_post(worker, home, &note->mail);
+}
+
+static void on_looked(void *arg, redis_reply *reply)
+{
+    struct watched_shard *shard = arg;
+    struct claims *claims = shard->claims;
+    shard->is_looking = false;
+    claims->unanswered--;
+    if (!redis_reply_is_ok(reply)) {
+        look_in(shard, IDLE_LOOK_MS);
+        return;
+    }
+    size_t count = redis_reply_count(reply);
+    for (size_t i = 2; i < count && !claims->is_stopped; i++)
+        tell_home(claims, shard->shard, redis_reply_span(redis_reply_at(reply, i)));
+    int64_t wait_ms = redis_reply_int(redis_reply_at(reply, 1));
+    if (count >= LOOK_AT_MOST + 2)
+        wait_ms = 0;
+    if (wait_ms < 0 || wait_ms > IDLE_LOOK_MS)
+        wait_ms = IDLE_LOOK_MS;
+    // A hint that came during the look may be earlier.
+    int64_t hinted_ms = shard->hinted_ms ? shard->hinted_ms - clock_mono_ms() : IDLE_LOOK_MS;
+    shard->hinted_ms = 0;
+    if (hinted_ms < wait_ms)
+        wait_ms = hinted_ms > 0 ? hinted_ms : 0;
+    look_in(shard, wait_ms);
+}
+
+static void look(struct watched_shard *shard)
+{
+    struct claims *claims = shard->claims;
+    if (claims->is_stopped || shard->is_looking)
+        return;
+    struct redis_command *command = redis_command_create_script(SCRIPT_DUE);
+    claims_add_key(claims, command, shard->shard, KEY_DUE, "");
+    redis_command_add_int(command, LOOK_AT_MOST);
+    shard->is_looking = true;
+    shard->hinted_ms = 0;
+    claims->unanswered++;
+    redis_link_send(claims->worker->commands, &command, 0, on_looked, shard);
+}
+
+void claims_on_hint(struct claims *claims, uint32_t shard, int64_t delay_ms)
+{
+    struct watched_shard *watched = &claims->shards[shard];
+    if (!watched->claims || claims->is_stopped)
+        return;
+    int64_t when_ms = clock_mono_ms() + delay_ms;
+    if (watched->is_looking) {
+        if (!watched->hinted_ms || when_ms < watched->hinted_ms)
+            watched->hinted_ms = when_ms;
+    } else if (when_ms < watched->next_look_ms) {
+        look_in(watched, delay_ms);
+    }
+}
+
+// ---- leasing, at home
+
+struct claim {
+    struct claims *claims;
+    struct lane *lane; // alive: it has promised slots
+    struct subscription *subscription;
+    uint32_t shard;
+    uint32_t slots;
+    char lease[LEASE_SIZE];
+};
+
+struct fetch {
+    struct claims *claims;
+    struct delivery *delivery; // its event is what is fetched
+    struct lane *lane;
+    uint32_t shard;
+    char event_id[EVENT_ID_SIZE];
+};
+
+void claims_format_lease(struct worker *worker, char lease[LEASE_SIZE])
+{
+    // The instance's random tail keeps leases of different processes apart.
+    const char *instance = worker->engine->instance;
+    size_t size = span_of(instance).size;
+    const char *tail = size > 12 ? instance + size - 12 : instance;
+    snprintf(lease, LEASE_SIZE, "%s.%u.%u", tail, worker->index, ++worker->lease_count);
+}
+
+void claims_hold(struct claims *claims, struct delivery *delivery)
+{
+    delivery->lease_renewed_ms = clock_mono_ms();
+    delivery->previous = NULL;
+    delivery->next = claims->held_first;
+    if (claims->held_first)
+        claims->held_first->previous = delivery;
+    claims->held_first = delivery;
+}
+
+void claims_on_settled(struct claims *claims, struct delivery *delivery)
+{
+    if (delivery->previous)
+        delivery->previous->next = delivery->next;
+    else
+        claims->held_first = delivery->next;
+    if (delivery->next)
+        delivery->next->previous = delivery->previous;
+    delivery_destroy(&delivery);
+    worker_check_drained(claims->worker);
+}
+
+static void on_fetched(void *arg, redis_reply *reply)
+{
+    struct fetch *fetch = arg;
+    struct claims *claims = fetch->claims;
+    struct lanes *lanes = claims->worker->lanes;
+    struct delivery *delivery = fetch->delivery;
+    claims->unanswered--;
+    struct span stored = redis_reply_span(reply);
+    if (redis_reply_is_ok(reply) && stored.size)
+        delivery->own_event = event_parse_stored(span_of(fetch->event_id), stored);
+    if (delivery->own_event) {
+        delivery->own_event->shard = fetch->shard;
+        delivery->event = delivery->own_event;
+        claims_hold(claims, delivery);
+        lanes_attempt_claimed(lanes, delivery);
+        free(fetch);
+        return;
+    }
+    lanes_give_back(lanes, fetch->lane, 1);
+    if (redis_reply_is_ok(reply))
+        claims_bury_lost(claims, fetch->shard, fetch->event_id, delivery);
+    else
+        delivery_destroy(&delivery); // the lease expires, and it is due again
+    lanes_release(lanes, fetch->lane);
+    free(fetch);
+    worker_check_drained(claims->worker);
+}
+
+static void fetch_event(const struct claim *claim, struct span event_id, struct span state)
+{
+    struct claims *claims = claim->claims;
+    struct fetch *fetch = calloc(1, sizeof *fetch);
+    assert(fetch);
+    *fetch = (struct fetch){.claims = claims, .lane = claim->lane, .shard = claim->shard};
+    fetch->delivery = delivery_create(claim->subscription, NULL);
+    span_copy(span_of(claim->lease), fetch->delivery->lease, sizeof fetch->delivery->lease);
+    if (!span_copy(event_id, fetch->event_id, sizeof fetch->event_id) ||
+        !delivery_parse_state(fetch->delivery, state))
+        log_error("a parked delivery's state is damaged: it starts its schedule again",
+                  LOG_SPAN("event", event_id), LOG_SPAN("state", state));
+    struct redis_command *command = redis_command_create("HGET");
+    claims_add_key(claims, command, claim->shard, KEY_MESSAGE, fetch->event_id);
+    redis_command_add_text(command, "event");
+    claims->unanswered++;
+    redis_link_send(claims->worker->commands, &command, 0, on_fetched, fetch);
+}
+
+static void on_claimed(void *arg, redis_reply *reply)
+{
+    struct claim *claim = arg;
+    struct claims *claims = claim->claims;
+    struct lanes *lanes = claims->worker->lanes;
+    claims->unanswered--;
+    uint32_t found = 0;
+    if (redis_reply_is_ok(reply)) {
+        size_t count = redis_reply_count(reply);
+        for (size_t i = 2; i + 1 < count; i += 2, found++)
+            fetch_event(claim, redis_reply_span(redis_reply_at(reply, i)),
+                        redis_reply_span(redis_reply_at(reply, i + 1)));
+        int64_t wait_ms = redis_reply_int(redis_reply_at(reply, 1));
+        bool has_more = found == claim->slots && wait_ms == 0;
+        lanes_on_claimed(lanes, claim->lane, claim->shard, has_more);
+        if (wait_ms >= 0 && !has_more)
+            worker_hint_due(claims->worker, claim->shard, wait_ms);
+    }
+    lanes_give_back(lanes, claim->lane, claim->slots - found);
+    lanes_release(lanes, claim->lane);
+    subscription_unref(&claim->subscription);
+    free(claim);
+    worker_check_drained(claims->worker);
+}
+
+static bool claim_for_lane(struct claims *claims, struct lane *lane,
+                           struct subscription *subscription, uint32_t shard)
+{
+    uint32_t slots = lanes_promise(claims->worker->lanes, lane, CLAIM_AT_MOST);
+    if (!slots)
+        return false;
+    struct claim *claim = calloc(1, sizeof *claim);
+    assert(claim);
+    *claim = (struct claim){.claims = claims,
+                            .lane = lane,
+                            .subscription = subscription_ref(subscription),
+                            .shard = shard,
+                            .slots = slots};
+    claims_format_lease(claims->worker, claim->lease);
+    struct redis_command *command =
+        claims_claim_command(claims, shard, subscription->id, slots, claim->lease);
+    claims->unanswered++;
+    redis_link_send(claims->worker->commands, &command, 0, on_claimed, claim);
+    return true;
+}
+
+struct redis_command *claims_claim_command(struct claims *claims, uint32_t shard, const char *id,
+                                           uint32_t count, const char *lease)
+{
+    struct redis_command *command = redis_command_create_script(SCRIPT_CLAIM);
+    claims_add_key(claims, command, shard, KEY_QUEUE, id);
+    claims_add_key(claims, command, shard, KEY_DUE, "");
+    claims_add_key(claims, command, shard, KEY_PARKED, id);
+    redis_command_add_text(command, id);
+    redis_command_add_int(command, count);
+    redis_command_add_int(command, LEASE_MS);
+    redis_command_add_text(command, lease);
+    return command;
+}
+
+static void look_later(struct claims *claims, uint32_t shard, const char *id, int64_t delay_ms)
+{
+    struct redis_command *command = redis_command_create_script(SCRIPT_WAKE);
+    claims_add_key(claims, command, shard, KEY_DUE, "");
+    claims_add_key(claims, command, shard, KEY_QUEUE, id);
+    redis_command_add_text(command, id);
+    redis_command_add_int(command, delay_ms);
+    redis_link_send(claims->worker->commands, &command, 0, NULL, NULL);
+}
+
+void claims_on_due(struct claims *claims, uint32_t shard, const char *subscription_id)
+{
+    struct worker *worker = claims->worker;
+    if (claims->is_stopped)
+        return;
+    struct subscription *subscription = snapshot_find(worker->snapshot, subscription_id);
+    if (!subscription || subscription->state == SUBSCRIPTION_DISABLED) {
+        claims_bury_orphans(claims, shard, subscription_id, subscription);
+        return;
+    }
+    if (subscription->state == SUBSCRIPTION_PAUSED) {
+        look_later(claims, shard, subscription_id, PAUSED_LOOK_MS);
+        return;
+    }
+    struct lane *lane = lanes_find(worker->lanes, subscription);
+    int64_t hold_ms = lane->hold_until_ms - clock_mono_ms();
+    if (hold_ms > 0)
+        look_later(claims, shard, subscription_id, hold_ms);
+    else if (!claim_for_lane(claims, lane, subscription, shard))
+        lanes_on_claimed(worker->lanes, lane, shard, true); // as soon as a slot is free
+    lanes_release(worker->lanes, lane);
+}
+
+void claims_refill(struct claims *claims, struct lane *lane)
+{
+    if (claims->is_stopped)
+        return;
+    struct subscription *subscription = snapshot_find(claims->worker->snapshot, lane->id);
+    if (!subscription || subscription->state != SUBSCRIPTION_ACTIVE) {
+        lane->backlog_shards = 0; // `due` brings it back when its time comes
+        lane->is_congested = false;
+        return;
+    }
+    for (uint32_t shard = 0; shard < claims->worker->engine->keys.shards; shard++)
+        if (lane->backlog_shards & (UINT64_C(1) << shard))
+            if (!claim_for_lane(claims, lane, subscription, shard))
+                return;
+}
+
+// ---- renewing
+
+static void on_renew_timer(uv_timer_t *timer)
+{
+    struct claims *claims = timer->data;
+    int64_t now_ms = clock_mono_ms();
+    for (struct delivery *delivery = claims->held_first; delivery; delivery = delivery->next) {
+        if (now_ms - delivery->lease_renewed_ms < LEASE_RENEW_MS / 2)
+            continue;
+        struct redis_command *command = redis_command_create_script(SCRIPT_RENEW);
+        uint32_t shard = delivery->event->shard;
+        claims_add_key(claims, command, shard, KEY_QUEUE, delivery->subscription_id);
+        claims_add_key(claims, command, shard, KEY_PARKED, delivery->subscription_id);
+        redis_command_add_int(command, LEASE_MS);
+        redis_command_add_text(command, delivery->lease);
+        redis_command_add_text(command, delivery->event->id);
+        delivery->lease_renewed_ms = now_ms;
+        redis_link_send(claims->worker->commands, &command, 0, NULL, NULL);
+    }
+}
+
+// ---- life
+
+void claims_add_key(const struct claims *claims, struct redis_command *command, uint32_t shard,
+                    enum key_name name, const char *suffix)
+{
+    struct key key =
+        keys_format(&claims->worker->engine->keys, shard, name, span_of(suffix));
+    redis_command_add_key(command, &key);
+}
+
+struct claims *claims_create(struct worker *worker)
+{
+    struct claims *claims = calloc(1, sizeof *claims);
+    assert(claims);
+    claims->worker = worker;
+    uint32_t shards = worker->engine->keys.shards;
+    claims->shards = calloc(shards, sizeof *claims->shards);
+    assert(claims->shards);
+    for (uint32_t i = 0; i < shards; i++) {
+        if (engine_claimer(worker->engine, i) != worker->index)
+            continue;
+        claims->shards[i].claims = claims;
+        claims->shards[i].shard = i;
+        uv_timer_init(&worker->loop, &claims->shards[i].timer);
+        claims->shards[i].timer.data = &claims->shards[i];
+    }
+    uv_timer_init(&worker->loop, &claims->renew_timer);
+    claims->renew_timer.data = claims;
+    uv_timer_start(&claims->renew_timer, on_renew_timer, LEASE_RENEW_MS, LEASE_RENEW_MS);
+    return claims;
+}
+
+void claims_start(struct claims *claims)
+{
+    for (uint32_t i = 0; i < claims->worker->engine->keys.shards; i++)
+        if (claims->shards[i].claims && !uv_is_active((uv_handle_t *)&claims->shards[i].timer))
+            look_in(&claims->shards[i], 0);
+}
+
+void claims_stop(struct claims *claims)
+{
+    claims->is_stopped = true;
+    for (uint32_t i = 0; i < claims->worker->engine->keys.shards; i++)
+        if (claims->shards[i].claims)
+            uv_timer_stop(&claims->shards[i].timer);
+}
+
+bool claims_is_empty(const struct claims *claims)
+{
+    return !claims->held_first && !claims->unanswered;
+}
+
+void claims_close(struct claims *claims)
+{
+    claims->is_stopped = true;
+    for (uint32_t i = 0; i < claims->worker->engine->keys.shards; i++)
+        if (claims->shards[i].claims)
+            uv_close((uv_handle_t *)&claims->shards[i].timer, NULL);
+    uv_close((uv_handle_t *)&claims->renew_timer, NULL);
+}
+
+void claims_destroy(struct claims **claims)
+{
+    if (!*claims)
+        return;
+    while ((*claims)->held_first) {
+        struct delivery *delivery = (*claims)->held_first;
+        (*claims)->held_first = delivery->next;
+        delivery_destroy(&delivery);
+    }
+    free((*claims)->shards);
+    free(*claims);
+    *claims = NULL;
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shared by claims.c (watching, leasing) and claims_orphans.c (queues of subscriptions that are gone), by
+// nobody else.
+#ifndef PETREL_CLAIMS_INTERNAL_H
+#define PETREL_CLAIMS_INTERNAL_H
+
+#include <uv.h>
+
+#include "claims.h"
+#include "petrel/redis_command.h"
+
+struct watched_shard {
+    struct claims *claims; // NULL when another worker watches it
+    uint32_t shard;
+    uv_timer_t timer;
+    int64_t next_look_ms; // mono
+    int64_t hinted_ms;    // mono; a hint that came while looking; 0: none
+    bool is_looking;
+};
+
+struct claims {
+    struct worker *worker;
+    struct watched_shard *shards; // one per shard; only those watched are in use
+    struct delivery *held_first;  // leased, until Redis has their outcome
+    uv_timer_t renew_timer;
+    size_t unanswered;
+    bool is_stopped;
+};
+
+void claims_add_key(const struct claims *claims, struct redis_command *command, uint32_t shard,
+                    enum key_name name, const char *suffix);
+void claims_format_lease(struct worker *worker, char lease[LEASE_SIZE]);
+struct redis_command *claims_claim_command(struct claims *claims, uint32_t shard, const char *id,
+                                           uint32_t count, const char *lease);
+// Puts a leased delivery, with its event, among the held ones.
+void claims_hold(struct claims *claims, struct delivery *delivery);
+
+// The queue of a deleted or disabled subscription becomes dead letters, a batch per call.
+// `subscription` is NULL when this process doesn't know it.
+void claims_bury_orphans(struct claims *claims, uint32_t shard, const char *id,
+                         struct subscription *subscription);
+// A leased delivery whose event's copy is gone: data loss, told as such. Takes the delivery.
+void claims_bury_lost(struct claims *claims, uint32_t shard, const char *event_id,
+                      struct delivery *delivery);
+
+#endif

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shared by dispatcher.c (start, drain, stop) and fleet.c (heartbeat, takeover, trimming), by nobody else.
+#ifndef PETREL_DISPATCHER_INTERNAL_H
+#define PETREL_DISPATCHER_INTERNAL_H
+
+#include <uv.h>
+
+#include "catalog.h"
+#include "engine.h"
+#include "petrel/dispatcher.h"
+#include "petrel/redis_link.h"
+
+enum { REAPS_MAX = 64 };
+
+// A dead consumer that a worker is taking over.
+struct reap_job {
+    bool is_used;
+    uint32_t shard;
+    char consumer[CONSUMER_SIZE];
+};
+
+struct dispatcher {
+    struct dispatcher_options options;
+    struct engine engine;
+    struct mailbox inbox;
+    struct redis_link *commands;
+    struct catalog *catalog;
+    uv_timer_t beat_timer;  // heartbeat, once a second
+    uv_timer_t drain_timer; // the last resort of a drain
+    // fleet.c
+    int64_t beating_since_ms; // mono; since when heartbeats have gone out without a gap; 0: not yet
+    int64_t last_beat_ms;     // mono; last one Redis answered
+    uint64_t beats;
+    struct reap_job reaps[REAPS_MAX];
+    uint32_t next_reaper;
+    // the end
+    uint32_t drained_count, stopped_count;
+    uint32_t open_parts; // handles and connections not closed yet
+    bool is_draining, is_stopping, is_stopped;
+    unsigned farewells; // removals of our consumers that Redis hasn't answered
+};
+
+void fleet_on_beat(struct dispatcher *dispatcher);
+void fleet_on_reaped(struct dispatcher *dispatcher, const struct note *note);
+// Removes our consumers (only those that hold nothing) and our heartbeat; then calls done.
+void fleet_leave(struct dispatcher *dispatcher, void (*done)(struct dispatcher *dispatcher));
+void fleet_add_key(const struct dispatcher *dispatcher, struct redis_command *command,
+                   uint32_t shard, enum key_name name);
+
+#endif

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every thread of the engine reads (fixed before the threads start), and the letters between them.
+#ifndef PETREL_ENGINE_H
+#define PETREL_ENGINE_H
+
+#include "mailbox.h"
+#include "petrel/config.h"
+#include "petrel/event.h"
+#include "petrel/keys.h"
+#include "petrel/redis_url.h"
+#include "petrel/snapshot.h"
+
+enum {
+    WORKERS_MAX = 256,
+    INSTANCE_ID_SIZE = 96,
+    CONSUMER_SIZE = INSTANCE_ID_SIZE + 8,
+    REDIS_COMMAND_TIMEOUT_MS = 5000,
+    // Lease of a claimed delivery, and how often it is renewed while its attempt runs: three renewals may be
+    // missed. Short, so that a dead instance's deliveries are due again within seconds.
+    LEASE_MS = 6000,
+    LEASE_RENEW_MS = 2000,
+};
+
+struct worker;
+
+struct engine {
+    const struct config *config;
+    const struct redis_url *redis;
+    struct keys keys;
+    char instance[INSTANCE_ID_SIZE]; // unique per process start
+    uint32_t worker_count;
+    struct worker *workers[WORKERS_MAX];
+    struct mailbox *supervisor;
+    uint32_t slots; // attempts in flight per worker
+};
+
+enum mail_kind {
+    // to a worker
+    MAIL_DELIVERY, // struct delivery, from its origin to its home
+    MAIL_RETURN,   // struct delivery, settled, back to its origin
+    MAIL_SNAPSHOT, // struct note: the new subscription table (a reference)
+    MAIL_DUE,      // struct note: look at the queue of subscription `text` in `shard`
+    MAIL_HINT,     // struct note: something in `shard` is due in `delay_ms`
+    MAIL_REAP,     // struct note: take over what consumer `text` holds in `shard`
+    MAIL_DRAIN,
+    MAIL_STOP,
+    // to the supervisor
+    MAIL_DISABLE, // struct note: disable subscription `text`, because of `reason`
+    MAIL_REAPED,  // struct note: consumer `text` of `shard` is gone
+    MAIL_DRAINED,
+    MAIL_STOPPED,
+};
+
+// A small letter; malloc'd by the sender, freed by the receiver.
+struct note {
+    struct mail mail;
+    uint32_t shard;
+    int64_t delay_ms;
+    struct snapshot *snapshot;
+    const char *reason; // static
+    char text[CONSUMER_SIZE];
+};
+
+struct note *note_create(enum mail_kind kind, uint32_t shard, const char *text);
+
+// The worker that owns the connections, caps and lanes of a subscription's destination.
+static inline uint32_t engine_home(const struct engine *engine,
+                                   const struct subscription *subscription)
+{
+    return (uint32_t)(subscription->destination % engine->worker_count);
+}
+
+// The worker that watches a shard's `due`.
+static inline uint32_t engine_claimer(const struct engine *engine, uint32_t shard)
+{
+    return shard % engine->worker_count;
+}
+
+void engine_format_consumer(const struct engine *engine, uint32_t worker, char out[CONSUMER_SIZE]);
+
+#endif

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading: one blocking XREADGROUP at a time over all shards, while there is room. After the connection broke,
+// what Redis had given us in a reply that never came is found again in our own pending list ("review"): an
+// entry that isn't in hand is taken over like a dead consumer's.
+#include "intake.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "intake_internal.h"
+#include "petrel/log.h"
+#include "petrel/metrics.h"
+#include "worker.h"
+
+enum {
+    READ_AT_MOST = 64, // entries per shard and read
+    BLOCK_MS = 5000,
+    RETRY_MS = 200,
+    REAP_AT_MOST = 64,
+};
+
+void intake_add_key(const struct intake *intake, struct redis_command *command, uint32_t shard,
+                    enum key_name name, const char *suffix)
+{
+    struct key key = keys_format(&intake->worker->engine->keys, shard, name, span_of(suffix));
+    redis_command_add_key(command, &key);
+}
+
+// Room for this many deliveries: twice what may be attempted at once, so that workers never run dry, and
+// memory stays bounded by it times max_event_bytes.
+static size_t room(const struct intake *intake)
+{
+    size_t limit = 2 * (size_t)intake->worker->engine->slots + READ_AT_MOST;
+    size_t used = intake->fanned_out > intake->in_hand ? intake->fanned_out : intake->in_hand;
+    return used < limit ? limit - used : 0;
+}
+
+// ---- the group
+
+static void on_group_created(void *arg, redis_reply *reply)
+{
+    struct intake *intake = arg;
+    intake->unanswered--;
+    (void)reply;
+    intake_read(intake);
+}
+
+// From the start of the stream, not its end: what was added while there was no group is not to be lost.
+static void create_groups(struct intake *intake)
+{
+    metrics_add(METRIC_REDIS_ERRORS, 1);
+    log_warn("the consumer group is missing in Redis: creating it from the start of the stream",
+             LOG_STR("group", KEYS_GROUP));
+    uint32_t shards = intake->worker->engine->keys.shards;
+    for (uint32_t shard = 0; shard < shards; shard++) {
+        struct redis_command *command = redis_command_create("XGROUP");
+        redis_command_add_text(command, "CREATE");
+        intake_add_key(intake, command, shard, KEY_EVENTS, "");
+        redis_command_add_text(command, KEYS_GROUP);
+        redis_command_add_text(command, "0");
+        redis_command_add_text(command, "MKSTREAM");
+        bool is_last = shard + 1 == shards;
+        intake->unanswered += is_last;
+        redis_link_send(intake->worker->commands, &command, 0, is_last ? on_group_created : NULL,
+                        intake);
+    }
+}
+
+// ---- reading
+
+static bool shard_of_stream(const struct intake *intake, struct span stream, uint32_t *shard)
+{
+    const struct keys *keys = &intake->worker->engine->keys;
+    for (*shard = 0; *shard < keys->shards; (*shard)++) {
+        struct key key = keys_format(keys, *shard, KEY_EVENTS, SPAN(""));
+        if (span_equals(key_span(&key), stream))
+            return true;
+    }
+    return false;
+}
+
+static void on_retry_timer(uv_timer_t *timer)
+{
+    intake_read(timer->data);
+}
+
+static void on_read(void *arg, redis_reply *reply)
+{
+    struct intake *intake = arg;
+    intake->is_reading = false;
+    if (!reply) {
+        intake->must_review = true;
+        worker_check_drained(intake->worker);
+        return; // read on when the link is up again
+    }
+    if (redis_reply_has_code(reply, "NOGROUP")) {
+        create_groups(intake);
+        return;
+    }
+    if (redis_reply_is_error(reply)) {
+        log_warn("Redis refused to give events", LOG_SPAN("why", redis_reply_span(reply)));
+        uv_timer_start(&intake->retry_timer, on_retry_timer, RETRY_MS, 0);
+        worker_check_drained(intake->worker);
+        return;
+    }
+    for (size_t i = 0; i < redis_reply_count(reply); i++) {
+        redis_reply *stream = redis_reply_at(reply, i);
+        uint32_t shard;
+        if (shard_of_stream(intake, redis_reply_span(redis_reply_at(stream, 0)), &shard))
+            intake_take_entries(intake, shard, redis_reply_at(stream, 1), false);
+    }
+    intake_read(intake);
+    worker_check_drained(intake->worker);
+}
+
+static void on_reviewed(void *arg, redis_reply *reply)
+{
+    struct intake *intake = arg;
+    intake->is_reading = false;
+    if (!redis_reply_is_ok(reply)) {
+        if (reply && redis_reply_has_code(reply, "NOGROUP")) {
+            intake->must_review = false; // nothing is pending then
+            create_groups(intake);
+        } else if (reply) {
+            uv_timer_start(&intake->retry_timer, on_retry_timer, RETRY_MS, 0);
+        }
+        worker_check_drained(intake->worker);
+        return;
+    }
+    redis_reply *entries = redis_reply_at(redis_reply_at(reply, 0), 1);
+    size_t count = redis_reply_count(entries);
+    if (count) {
+        redis_reply *last = redis_reply_at(redis_reply_at(entries, count - 1), 0);
+        span_copy(redis_reply_span(last), intake->review_from, sizeof intake->review_from);
+        intake_take_entries(intake, intake->review_shard, entries, true);
+    } else {
+        span_copy(SPAN("0"), intake->review_from, sizeof intake->review_from);
+        intake->review_shard++;
+    }
+    if (intake->review_shard >= intake->worker->engine->keys.shards)
+        intake->must_review = false;
+    intake_read(intake);
+}
+
+static struct redis_command *read_command(const struct intake *intake, size_t count)
+{
+    char number[24];
+    struct redis_command *command = redis_command_create("XREADGROUP");
+    redis_command_add_text(command, "GROUP");
+    redis_command_add_text(command, KEYS_GROUP);
+    redis_command_add_text(command, intake->consumer);
+    redis_command_add_text(command, "COUNT");
+    snprintf(number, sizeof number, "%zu", count < READ_AT_MOST ? count : READ_AT_MOST);
+    redis_command_add_text(command, number);
+    return command;
+}
+
+static void review(struct intake *intake, size_t count)
+{
+    struct redis_command *command = read_command(intake, count);
+    redis_command_add_text(command, "STREAMS");
+    intake_add_key(intake, command, intake->review_shard, KEY_EVENTS, "");
+    redis_command_add_text(command, intake->review_from);
+    redis_link_send(intake->reader, &command, 0, on_reviewed, intake);
+}
+
+static void read_new(struct intake *intake, size_t count)
+{
+    struct redis_command *command = read_command(intake, count);
+    uint32_t shards = intake->worker->engine->keys.shards;
+    redis_command_add_text(command, "BLOCK");
+    redis_command_add_int(command, BLOCK_MS);
+    redis_command_add_text(command, "STREAMS");
+    for (uint32_t shard = 0; shard < shards; shard++)
+        intake_add_key(intake, command, shard, KEY_EVENTS, "");
+    for (uint32_t shard = 0; shard < shards; shard++)
+        redis_command_add_text(command, ">");
+    redis_link_send(intake->reader, &command, BLOCK_MS, on_read, intake);
+}
+
+void intake_read(struct intake *intake)
+{
+    if (!intake->is_started || intake->is_stopped || intake->is_reading ||
+        !redis_link_is_up(intake->reader))
+        return;
+    size_t count = room(intake);
+    // Not for a handful: reads stay worth their round trip.
+    if (count < READ_AT_MOST / 4)
+        return;
+    intake->is_reading = true;
+    if (intake->must_review)
+        review(intake, count);
+    else
+        read_new(intake, count);
+}
+
+// ---- the reader's connection
+
+static void on_client_id(void *arg, redis_reply *reply)
+{
+    struct intake *intake = arg;
+    if (redis_reply_is_ok(reply))
+        intake->reader_id = redis_reply_int(reply);
+}
+
+static void on_reader_up(void *arg)
+{
+    struct intake *intake = arg;
+    struct redis_command *command = redis_command_create("CLIENT");
+    redis_command_add_text(command, "ID");
+    redis_link_send(intake->reader, &command, 0, on_client_id, intake);
+    intake->review_shard = 0;
+    span_copy(SPAN("0"), intake->review_from, sizeof intake->review_from);
+    intake_read(intake);
+}
+
+static void on_reader_down(void *arg)
+{
+    struct intake *intake = arg;
+    intake->reader_id = 0;
+}
+
+void intake_start(struct intake *intake)
+{
+    if (intake->is_started)
+        return;
+    intake->is_started = true;
+    intake_read(intake);
+}
+
+void intake_stop(struct intake *intake)
+{
+    if (intake->is_stopped)
+        return;
+    intake->is_stopped = true;
+    uv_timer_stop(&intake->retry_timer);
+    if (!intake->is_reading || !intake->reader_id)
+        return;
+    // Ends the blocking read with an ordinary answer: closing the connection instead could leave entries
+    // that Redis has just handed out pending.
+    struct redis_command *command = redis_command_create("CLIENT");
+    redis_command_add_text(command, "UNBLOCK");
+    redis_command_add_int(command, intake->reader_id);
+    redis_link_send(intake->worker->commands, &command, 0, NULL, NULL);
+}
+
+bool intake_is_empty(const struct intake *intake)
+{
+    return !intake->is_reading && !intake->in_hand && !intake->fanned_out && !intake->unanswered;
+}
+
+// ---- taking over a dead consumer's entries
+
+struct reap {
+    struct intake *intake;
+    uint32_t shard;
+    char consumer[CONSUMER_SIZE];
+};
+
+static void send_reap(struct reap *reap);
+
+static void end_reap(struct reap *reap, bool is_gone)
+{
+    struct note *note = note_create(MAIL_REAPED, reap->shard, reap->consumer);
+    note->delay_ms = is_gone ? 0 : -1;
+    mailbox_post_one(reap->intake->worker->engine->supervisor, &note->mail);
+    worker_check_drained(reap->intake->worker);
+    free(reap);
+}
+
+static void on_reaped(void *arg, redis_reply *reply)
+{
+    struct reap *reap = arg;
+    struct intake *intake = reap->intake;
+    intake->unanswered--;
+    if (!redis_reply_is_ok(reply)) {
+        end_reap(reap, false);
+        return;
+    }
+    int64_t lost = redis_reply_int(redis_reply_at(reply, 1));
+    redis_reply *entries = redis_reply_at(reply, 2);
+    if (lost) {
+        metrics_add(METRIC_DATA_LOSS, lost);
+        log_error("data loss: pending entries were deleted from the stream",
+                  LOG_STR("consumer", reap->consumer), LOG_INT("entries", lost));
+    }
+    size_t count = redis_reply_count(entries);
+    if (count) {
+        metrics_add(METRIC_EVENTS_CLAIMED, (int64_t)count);
+        log_info("took over events of a dead instance", LOG_STR("consumer", reap->consumer),
+                 LOG_INT("events", count));
+    }
+    intake_take_entries(intake, reap->shard, entries, true);
+    if (redis_reply_int(redis_reply_at(reply, 0)) == 1)
+        end_reap(reap, true);
+    else if (room(intake) < REAP_AT_MOST / 4 || intake->is_stopped)
+        end_reap(reap, false); // the supervisor asks again
+    else
+        send_reap(reap);
+}
+
+static void send_reap(struct reap *reap)
+{
+    struct intake *intake = reap->intake;
+    struct redis_command *command = redis_command_create_script(SCRIPT_REAP);
+    intake_add_key(intake, command, reap->shard, KEY_EVENTS, "");
+    redis_command_add_text(command, KEYS_GROUP);
+    redis_command_add_text(command, reap->consumer);
+    redis_command_add_text(command, intake->consumer);
+    redis_command_add_int(command, REAP_AT_MOST);
+    intake->unanswered++;
+    redis_link_send(intake->worker->commands, &command, 0, on_reaped, reap);
+}
+
+void intake_reap(struct intake *intake, uint32_t shard, const char *consumer)
+{
+    struct reap *reap = calloc(1, sizeof *reap);
+    assert(reap);
+    reap->intake = intake;
+    reap->shard = shard;
+    span_copy(span_of(consumer), reap->consumer, sizeof reap->consumer);
+    if (intake->is_stopped)
+        end_reap(reap, false);
+    else
+        send_reap(reap);
+}
+
+// ---- life
+
+struct intake *intake_create(struct worker *worker)
+{
+    struct intake *intake = calloc(1, sizeof *intake);
+    assert(intake);
+    intake->worker = worker;
+    engine_format_consumer(worker->engine, worker->index, intake->consumer);
+    char name[64];
+    snprintf(name, sizeof name, "petrel-w%u-reader", worker->index);
+    struct redis_link_options options = {
+        .url = worker->engine->redis,
+        .name = name,
+        .command_timeout_ms = REDIS_COMMAND_TIMEOUT_MS,
+        .on_up = on_reader_up,
+        .on_down = on_reader_down,
+        .arg = intake,
+    };
+    intake->reader = redis_link_create(&worker->loop, &options);
+    assert(intake->reader);
+    uv_timer_init(&worker->loop, &intake->note_timer);
+    uv_timer_init(&worker->loop, &intake->retry_timer);
+    intake->note_timer.data = intake;
+    intake->retry_timer.data = intake;
+    return intake;
+}
+
+void intake_close(struct intake *intake)
+{
+    intake->is_stopped = true;
+    redis_link_close(intake->reader, NULL, NULL);
+    uv_close((uv_handle_t *)&intake->note_timer, NULL);
+    uv_close((uv_handle_t *)&intake->retry_timer, NULL);
+}
+
+void intake_destroy(struct intake **intake)
+{
+    if (!*intake)
+        return;
+    struct arrival *arrival, *next;
+    HASH_ITER(hh, (*intake)->by_key, arrival, next)
+    {
+        HASH_DEL((*intake)->by_key, arrival);
+        event_destroy(&arrival->event);
+        free(arrival);
+    }
+    while ((*intake)->arrived_first) {
+        struct delivery *delivery = (*intake)->arrived_first;
+        (*intake)->arrived_first = delivery->next;
+        delivery_destroy(&delivery);
+    }
+    free(*intake);
+    *intake = NULL;
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads the stream (own consumer of the group), parses, dedupes, matches and fans out; acknowledges an entry
+// when all its deliveries are settled. Reads only what it has room for, so memory is bounded.
+#ifndef PETREL_INTAKE_H
+#define PETREL_INTAKE_H
+
+#include <uthash.h>
+
+#include "delivery.h"
+
+struct intake;
+struct worker;
+
+// An entry of the stream in this worker's hands, from being read until Redis has acknowledged it.
+struct arrival {
+    UT_hash_handle hh;
+    char key[EVENT_ENTRY_ID_SIZE + 8]; // "<shard>/<entry id>"
+    char entry_id[EVENT_ENTRY_ID_SIZE];
+    uint32_t shard;
+    struct event *event;  // NULL once rejected
+    uint32_t outstanding; // deliveries not back yet
+    uint32_t fan_out;
+    bool is_taken_over; // it was pending before we got it: some deliveries may be settled
+    bool has_record;    // settled:<entry> may exist
+    bool is_stuck;      // a delivery came back unsettled: stays pending
+    bool is_acknowledged; // by a script, together with the parking of its only delivery
+    struct arrival *next_in_batch;
+};
+
+struct intake *intake_create(struct worker *worker);
+// Starts reading once there is a snapshot. Calling it again is harmless.
+void intake_start(struct intake *intake);
+void intake_stop(struct intake *intake);                  // reads nothing more
+bool intake_is_empty(const struct intake *intake);        // stopped, and nothing in hand
+void intake_close(struct intake *intake);                 // drops the connection
+void intake_destroy(struct intake **intake);              // after the loop has ended
+void intake_on_returned(struct intake *intake, struct delivery *delivery);
+void intake_on_acknowledged(struct intake *intake, struct arrival *arrival);
+// Takes over what a dead consumer holds in a shard; then posts MAIL_REAPED.
+void intake_reap(struct intake *intake, uint32_t shard, const char *consumer);
+
+#endif

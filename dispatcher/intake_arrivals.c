@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a raw entry to deliveries, and back to an acknowledgement:
+//
+//   entry ─parse─> bad: reject.lua
+//            └──> own id: seen.lua ─> repeat: acknowledged
+//            └──> taken over: settled:<entry> says which deliveries need not be repeated
+//            └──> match ─> deliveries to their homes ─> all back ─> acknowledged
+//
+// An arrival stays in `by_key` until Redis has the acknowledgement, so that a review of the pending list
+// after a broken connection never takes in again what is in hand.
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "intake_internal.h"
+#include "ledger.h"
+#include "petrel/log.h"
+#include "petrel/metrics.h"
+#include "worker.h"
+
+enum {
+    MATCH_AT_ONCE = 256, // on the stack; more are matched into memory of their own
+    // A part that arrived is noted in Redis when its event is still pending after this long: most events are
+    // settled by then and need no note.
+    NOTE_MS = 50,
+};
+
+// ---- in hand
+
+static void format_key(char *out, size_t out_size, uint32_t shard, struct span entry_id)
+{
+    snprintf(out, out_size, "%u/%.*s", shard, SPAN_FMT(entry_id));
+}
+
+struct arrival *intake_find(struct intake *intake, uint32_t shard, struct span entry_id)
+{
+    char key[EVENT_ENTRY_ID_SIZE + 8];
+    struct arrival *arrival = NULL;
+    format_key(key, sizeof key, shard, entry_id);
+    HASH_FIND_STR(intake->by_key, key, arrival);
+    return arrival;
+}
+
+static struct arrival *arrival_create(struct intake *intake, uint32_t shard, struct span entry_id,
+                                      bool is_taken_over)
+{
+    struct arrival *arrival = calloc(1, sizeof *arrival);
+    assert(arrival);
+    bool fits = span_copy(entry_id, arrival->entry_id, sizeof arrival->entry_id);
+    assert(fits); // Redis's own form: two 64-bit numbers
+    arrival->shard = shard;
+    arrival->is_taken_over = is_taken_over;
+    arrival->has_record = is_taken_over;
+    format_key(arrival->key, sizeof arrival->key, shard, entry_id);
+    HASH_ADD_STR(intake->by_key, key, arrival);
+    intake->in_hand++;
+    return arrival;
+}
+
+static void let_go(struct intake *intake, struct arrival *arrival)
+{
+    HASH_DEL(intake->by_key, arrival);
+    intake->in_hand--;
+    event_destroy(&arrival->event);
+    free(arrival);
+    intake_read(intake);
+    worker_check_drained(intake->worker);
+}
+
+void intake_on_acknowledged(struct intake *intake, struct arrival *arrival)
+{
+    let_go(intake, arrival);
+}
+
+// ---- settling
+
+static void drop_arrived(struct intake *intake, const struct arrival *arrival)
+{
+    struct delivery **link = &intake->arrived_first;
+    while (*link) {
+        struct delivery *delivery = *link;
+        if (delivery->arrival == arrival) {
+            *link = delivery->next;
+            delivery_destroy(&delivery);
+        } else {
+            link = &delivery->next;
+        }
+    }
+}
+
+static void settle(struct intake *intake, struct arrival *arrival)
+{
+    if (arrival->fan_out > 1)
+        drop_arrived(intake, arrival);
+    if (arrival->is_stuck)
+        let_go(intake, arrival); // pending in Redis until somebody takes it over
+    else if (arrival->is_acknowledged && !arrival->has_record)
+        let_go(intake, arrival);
+    else
+        ledger_acknowledge(intake->worker->ledger, arrival);
+}
+
+void intake_on_note_timer(uv_timer_t *timer)
+{
+    struct intake *intake = timer->data;
+    while (intake->arrived_first) {
+        struct delivery *delivery = intake->arrived_first;
+        intake->arrived_first = delivery->next;
+        delivery->arrival->has_record = true;
+        ledger_note_arrived(intake->worker->ledger, delivery->event, delivery->subscription_id);
+        delivery_destroy(&delivery);
+    }
+}
+
+void intake_on_returned(struct intake *intake, struct delivery *delivery)
+{
+    struct arrival *arrival = delivery->arrival;
+    assert(arrival->outstanding > 0);
+    arrival->outstanding--;
+    intake->fanned_out--;
+    bool must_note = false;
+    switch (delivery->end) {
+    case DELIVERY_UNSETTLED:
+        arrival->is_stuck = true;
+        break;
+    case DELIVERY_ARRIVED:
+        must_note = arrival->outstanding > 0;
+        break;
+    case DELIVERY_RECORDED:
+        if (delivery->is_sole)
+            arrival->is_acknowledged = true;
+        else
+            arrival->has_record = true;
+        break;
+    }
+    if (must_note) {
+        delivery->next = intake->arrived_first;
+        intake->arrived_first = delivery;
+        if (!uv_is_active((uv_handle_t *)&intake->note_timer))
+            uv_timer_start(&intake->note_timer, intake_on_note_timer, NOTE_MS, 0);
+    } else {
+        delivery_destroy(&delivery);
+    }
+    if (arrival->outstanding == 0)
+        settle(intake, arrival);
+    intake_read(intake);
+}
+
+// ---- fanning out
+
+// subscriptions[0..count) are those that want the event; `settled` is the reply with those done before.
+static bool is_settled(redis_reply *settled, const char *subscription)
+{
+    for (size_t i = 0; i < redis_reply_count(settled); i++)
+        if (span_equals_text(redis_reply_span(redis_reply_at(settled, i)), subscription))
+            return true;
+    return false;
+}
+
+static size_t keep_wanted(struct subscription **subscriptions, size_t count, redis_reply *settled)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        // A disabled subscription gets nothing new; a paused one's deliveries park.
+        if (subscriptions[i]->state == SUBSCRIPTION_DISABLED ||
+            is_settled(settled, subscriptions[i]->id))
+            continue;
+        subscriptions[kept++] = subscriptions[i];
+    }
+    return kept;
+}
+
+static void send_out(struct intake *intake, struct arrival *arrival,
+                     struct subscription **subscriptions, size_t count)
+{
+    arrival->fan_out = (uint32_t)count;
+    arrival->outstanding = (uint32_t)count;
+    intake->fanned_out += count;
+    for (size_t i = 0; i < count; i++) {
+        struct delivery *delivery = delivery_create(subscriptions[i], arrival->event);
+        delivery->arrival = arrival;
+        delivery->origin = intake->worker->index;
+        delivery->is_sole = count == 1 && !arrival->has_record;
+        worker_send_home(intake->worker, delivery);
+    }
+}
+
+static size_t find_target(const struct intake *intake, const struct event *event,
+                          struct subscription **out)
+{
+    struct subscription *only = snapshot_find(intake->worker->snapshot, event->subscription);
+    if (!only || !span_equals_text(span_of(event->tenant), only->tenant))
+        return 0;
+    *out = only;
+    return 1;
+}
+
+static void fan_out(struct intake *intake, struct arrival *arrival, redis_reply *settled)
+{
+    const struct event *event = arrival->event;
+    struct snapshot *snapshot = intake->worker->snapshot;
+    struct subscription *few[MATCH_AT_ONCE];
+    struct subscription **matches = few;
+    size_t count;
+    if (event->subscription[0]) {
+        count = find_target(intake, event, few);
+    } else {
+        struct span tenant = span_of(event->tenant), type = span_of(event->type);
+        count = snapshot_match(snapshot, tenant, type, few, MATCH_AT_ONCE);
+        if (count > MATCH_AT_ONCE) {
+            matches = calloc(count, sizeof(struct subscription *));
+            assert(matches);
+            snapshot_match(snapshot, tenant, type, matches, count);
+        }
+    }
+    size_t wanted = keep_wanted(matches, count, settled);
+    if (count == 0)
+        metrics_add(METRIC_EVENTS_UNMATCHED, 1);
+    if (wanted)
+        send_out(intake, arrival, matches, wanted);
+    else
+        ledger_acknowledge(intake->worker->ledger, arrival);
+    if (matches != few)
+        free(matches);
+}
+
+// ---- an entry that was pending before: what of it is settled?
+
+struct lookup {
+    struct intake *intake;
+    struct arrival *arrival;
+};
+
+static void on_settled_read(void *arg, redis_reply *reply)
+{
+    struct lookup *lookup = arg;
+    struct intake *intake = lookup->intake;
+    struct arrival *arrival = lookup->arrival;
+    free(lookup);
+    intake->unanswered--;
+    if (!reply)
+        return; // teardown
+    fan_out(intake, arrival, reply);
+}
+
+static void proceed(struct intake *intake, struct arrival *arrival)
+{
+    if (!arrival->is_taken_over) {
+        fan_out(intake, arrival, NULL);
+        return;
+    }
+    struct lookup *lookup = calloc(1, sizeof *lookup);
+    assert(lookup);
+    *lookup = (struct lookup){.intake = intake, .arrival = arrival};
+    struct redis_command *command = redis_command_create("SMEMBERS");
+    intake_add_key(intake, command, arrival->shard, KEY_SETTLED, arrival->entry_id);
+    intake->unanswered++;
+    redis_link_send_reliably(intake->worker->commands, &command, on_settled_read, lookup);
+}
+
+// ---- dedupe of producers' ids, one script per batch
+
+struct dedupe {
+    struct intake *intake;
+    struct arrival *first; // chained by next_in_batch, in the order of the script's keys
+};
+
+static void on_deduped(void *arg, redis_reply *reply)
+{
+    struct dedupe *dedupe = arg;
+    struct intake *intake = dedupe->intake;
+    struct arrival *arrival = dedupe->first;
+    free(dedupe);
+    intake->unanswered--;
+    if (!reply)
+        return; // teardown
+    for (size_t i = 0; arrival; i++) {
+        struct arrival *next = arrival->next_in_batch;
+        struct span owner = redis_reply_span(redis_reply_at(reply, i));
+        // Without an answer for it (an error), a repeat is better than a loss.
+        if (owner.size && !span_equals_text(owner, arrival->entry_id)) {
+            metrics_add(METRIC_EVENTS_DUPLICATE, 1);
+            ledger_count_duplicate(intake->worker->ledger, arrival->shard);
+            ledger_acknowledge(intake->worker->ledger, arrival);
+        } else {
+            proceed(intake, arrival);
+        }
+        arrival = next;
+    }
+}
+
+static void send_dedupe(struct intake *intake, uint32_t shard, struct arrival *first)
+{
+    struct dedupe *dedupe = calloc(1, sizeof *dedupe);
+    assert(dedupe);
+    *dedupe = (struct dedupe){.intake = intake, .first = first};
+    struct redis_command *command = redis_command_create_script(SCRIPT_SEEN);
+    for (const struct arrival *arrival = first; arrival; arrival = arrival->next_in_batch)
+        intake_add_key(intake, command, shard, KEY_SEEN, arrival->event->id);
+    redis_command_add_int(command, intake->worker->engine->config->dedupe_window_ms);
+    for (const struct arrival *arrival = first; arrival; arrival = arrival->next_in_batch)
+        redis_command_add_text(command, arrival->entry_id);
+    intake->unanswered++;
+    redis_link_send_reliably(intake->worker->commands, &command, on_deduped, dedupe);
+}
+
+// ---- parsing
+
+static void reject(struct intake *intake, struct arrival *arrival, const struct event_fault *fault)
+{
+    char reason[EVENT_REASON_SIZE + 32];
+    snprintf(reason, sizeof reason, "%s%s%s", fault->field, fault->field[0] ? ": " : "",
+             fault->message);
+    metrics_add(METRIC_EVENTS_REJECTED, 1);
+    log_warn("event rejected", LOG_STR("entry", arrival->entry_id),
+             LOG_INT("shard", arrival->shard), LOG_STR("reason", reason));
+    ledger_reject(intake->worker->ledger, arrival, reason);
+}
+
+static struct event *parse(const struct intake *intake, const struct arrival *arrival,
+                           redis_reply *words, struct event_fault *fault)
+{
+    size_t count = redis_reply_count(words);
+    struct span few[EVENT_MAX_FIELDS * 2];
+    struct event_entry entry = {
+        .entry_id = arrival->entry_id, .shard = arrival->shard, .fields = few, .field_count = count};
+    // What the parser will refuse for its number needs no copy: it looks at the count first.
+    for (size_t i = 0; i < count && i < EVENT_MAX_FIELDS * 2; i++)
+        few[i] = redis_reply_span(redis_reply_at(words, i));
+    return event_parse(&entry, intake->worker->engine->config->max_event_bytes, fault);
+}
+
+// Pending, but somebody has deleted it from the stream.
+static void drop_deleted(struct intake *intake, struct arrival *arrival)
+{
+    metrics_add(METRIC_DATA_LOSS, 1);
+    log_error("data loss: a pending entry was deleted from the stream",
+              LOG_STR("entry", arrival->entry_id), LOG_INT("shard", arrival->shard));
+    ledger_acknowledge(intake->worker->ledger, arrival);
+}
+
+void intake_take_entries(struct intake *intake, uint32_t shard, redis_reply *entries,
+                         bool is_taken_over)
+{
+    struct arrival *first = NULL, **last = &first;
+    for (size_t i = 0; i < redis_reply_count(entries); i++) {
+        redis_reply *entry = redis_reply_at(entries, i);
+        struct span entry_id = redis_reply_span(redis_reply_at(entry, 0));
+        if (!entry_id.size || intake_find(intake, shard, entry_id))
+            continue;
+        struct arrival *arrival = arrival_create(intake, shard, entry_id, is_taken_over);
+        if (redis_reply_kind_of(redis_reply_at(entry, 1)) == REDIS_REPLY_IS_NIL) {
+            drop_deleted(intake, arrival);
+            continue;
+        }
+        struct event_fault fault = {0};
+        metrics_add(METRIC_EVENTS_READ, 1);
+        arrival->event = parse(intake, arrival, redis_reply_at(entry, 1), &fault);
+        if (!arrival->event && fault.field) {
+            reject(intake, arrival, &fault);
+        } else if (!arrival->event) {
+            log_error("out of memory: an event stays pending", LOG_STR("entry", arrival->entry_id));
+            let_go(intake, arrival);
+        } else if (arrival->event->has_own_id) {
+            *last = arrival;
+            last = &arrival->next_in_batch;
+        } else {
+            proceed(intake, arrival);
+        }
+    }
+    if (first)
+        send_dedupe(intake, shard, first);
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shared by intake.c (reading) and intake_arrivals.c (parsing, fan-out, settling), by nobody else.
+#ifndef PETREL_INTAKE_INTERNAL_H
+#define PETREL_INTAKE_INTERNAL_H
+
+#include <uv.h>
+
+#include "intake.h"
+#include "petrel/redis_command.h"
+#include "petrel/redis_link.h"
+
+struct intake {
+    struct worker *worker;
+    char consumer[CONSUMER_SIZE];
+    struct redis_link *reader; // for blocking reads
+    int64_t reader_id;         // CLIENT ID of the reader; 0: unknown
+    bool is_started, is_stopped, is_reading;
+    bool must_review; // the connection broke: what Redis gave us in the last reply is to be found again
+    uint32_t review_shard;
+    char review_from[EVENT_ENTRY_ID_SIZE];
+
+    struct arrival *by_key; // uthash; everything in hand
+    size_t in_hand;         // arrivals
+    size_t fanned_out;      // deliveries not back yet
+    size_t unanswered;      // other commands under way
+    struct delivery *arrived_first; // arrived parts of arrivals still pending, to be noted
+    uv_timer_t note_timer, retry_timer;
+};
+
+// Takes the entries of one shard's reply: [[id, [name, value, …]], …]. `is_taken_over`: they were pending
+// before (a dead consumer's, or ours from before a lost connection).
+void intake_take_entries(struct intake *intake, uint32_t shard, redis_reply *entries,
+                         bool is_taken_over);
+struct arrival *intake_find(struct intake *intake, uint32_t shard, struct span entry_id);
+// Reads on if there is room.
+void intake_read(struct intake *intake);
+void intake_add_key(const struct intake *intake, struct redis_command *command, uint32_t shard,
+                    enum key_name name, const char *suffix);
+void intake_on_note_timer(uv_timer_t *timer);
+
+#endif

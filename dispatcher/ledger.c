@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is batched: acknowledgements, notes of partly settled arrivals and counters, per shard, for a
+// few milliseconds at most. The scripts that move deliveries go out at once (one packet per loop turn anyway).
+#include "ledger.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "intake.h"
+#include "petrel/log.h"
+#include "petrel/metrics.h"
+#include "worker.h"
+
+enum {
+    ACKNOWLEDGE_BATCH = 64,
+    FLUSH_MS = 2,
+    SETTLED_TTL_S = 7 * 24 * 3600,
+};
+
+struct shard_batch {
+    struct arrival *first, *last; // to acknowledge
+    size_t count;
+    int64_t delivered, duplicates; // to add to totals
+};
+
+struct ledger {
+    struct worker *worker;
+    struct shard_batch *batches; // one per shard
+    uv_timer_t flush_timer;
+    size_t unanswered; // commands whose answer somebody here waits for
+};
+
+// ---- moves
+
+struct move_in_flight {
+    struct ledger *ledger;
+    struct delivery *delivery;
+    ledger_moved *moved;
+    void *arg;
+    const char *script; // static, for the log
+};
+
+static void on_moved(void *arg, redis_reply *reply)
+{
+    struct move_in_flight *move = arg;
+    struct move_in_flight copy = *move;
+    free(move);
+    copy.ledger->unanswered--;
+    if (!reply)
+        return; // teardown
+    if (redis_reply_is_error(reply)) {
+        // A fault in the script or the data: leave the delivery as Redis has it; it comes back by its
+        // lease, or stays pending until the next start.
+        log_error("Redis refused a change of state", LOG_STR("script", copy.script),
+                  LOG_STR("event", copy.delivery->event->id),
+                  LOG_STR("subscription", copy.delivery->subscription_id),
+                  LOG_SPAN("why", redis_reply_span(reply)));
+        copy.delivery->end = DELIVERY_UNSETTLED;
+        copy.moved(copy.arg, copy.delivery, false);
+        return;
+    }
+    copy.delivery->end = DELIVERY_RECORDED;
+    bool is_ours = redis_reply_int(reply) == 1;
+    if (!is_ours)
+        metrics_add(METRIC_LEASES_LOST, 1);
+    copy.moved(copy.arg, copy.delivery, is_ours);
+}
+
+static void send_move(struct ledger *ledger, const struct ledger_move *move, enum script script,
+                      struct redis_command *command)
+{
+    struct move_in_flight *in_flight = calloc(1, sizeof *in_flight);
+    assert(in_flight);
+    *in_flight = (struct move_in_flight){.ledger = ledger,
+                                         .delivery = move->delivery,
+                                         .moved = move->moved,
+                                         .arg = move->arg,
+                                         .script = script_name(script)};
+    ledger->unanswered++;
+    redis_link_send_reliably(ledger->worker->commands, &command, on_moved, in_flight);
+}
+
+static void add_key(struct redis_command *command, const struct ledger *ledger,
+                    const struct delivery *delivery, enum key_name name, const char *suffix)
+{
+    struct key key = keys_format(&ledger->worker->engine->keys, delivery->event->shard, name,
+                                 span_of(suffix));
+    redis_command_add_key(command, &key);
+}
+
+static void add_stored_event(struct redis_command *command, const struct event *event)
+{
+    struct text stored;
+    text_init(&stored, event->body_size + 2048);
+    event_format_stored(event, &stored);
+    assert(!stored.failed);
+    redis_command_add_span(command, text_span(&stored));
+    text_fini(&stored);
+}
+
+static void add_state(struct redis_command *command, const struct delivery *delivery)
+{
+    redis_command_add_int(command, delivery->attempts);
+    redis_command_add_int(command, delivery->first_attempt_ms);
+    redis_command_add_int(command, delivery->last_attempt_ms);
+    redis_command_add_int(command, delivery->last_status);
+    redis_command_add_text(command, delivery->last_error);
+}
+
+void ledger_park(struct ledger *ledger, const struct ledger_move *move)
+{
+    const struct delivery *delivery = move->delivery;
+    const struct event *event = delivery->event;
+    struct redis_command *command = redis_command_create_script(SCRIPT_PARK);
+    add_key(command, ledger, delivery, KEY_EVENTS, "");
+    add_key(command, ledger, delivery, KEY_QUEUE, delivery->subscription_id);
+    add_key(command, ledger, delivery, KEY_DUE, "");
+    add_key(command, ledger, delivery, KEY_PARKED, delivery->subscription_id);
+    add_key(command, ledger, delivery, KEY_MESSAGE, event->id);
+    add_key(command, ledger, delivery, KEY_SETTLED, event->entry_id);
+    add_key(command, ledger, delivery, KEY_TOTALS, "");
+    redis_command_add_text(command, KEYS_GROUP);
+    redis_command_add_text(command, event->entry_id);
+    redis_command_add_text(command, event->id);
+    redis_command_add_text(command, delivery->subscription_id);
+    redis_command_add_int(command, move->delay_ms);
+    add_state(command, delivery);
+    add_stored_event(command, event);
+    redis_command_add_int(command, delivery->is_sole);
+    redis_command_add_int(command, move->is_held);
+    send_move(ledger, move, SCRIPT_PARK, command);
+}
+
+void ledger_retry(struct ledger *ledger, const struct ledger_move *move)
+{
+    const struct delivery *delivery = move->delivery;
+    struct redis_command *command = redis_command_create_script(SCRIPT_RETRY);
+    add_key(command, ledger, delivery, KEY_QUEUE, delivery->subscription_id);
+    add_key(command, ledger, delivery, KEY_DUE, "");
+    add_key(command, ledger, delivery, KEY_PARKED, delivery->subscription_id);
+    redis_command_add_text(command, delivery->event->id);
+    redis_command_add_text(command, delivery->lease);
+    redis_command_add_text(command, delivery->subscription_id);
+    redis_command_add_int(command, move->delay_ms);
+    add_state(command, delivery);
+    redis_command_add_int(command, move->is_held);
+    send_move(ledger, move, SCRIPT_RETRY, command);
+}
+
+void ledger_finish(struct ledger *ledger, const struct ledger_move *move)
+{
+    const struct delivery *delivery = move->delivery;
+    struct redis_command *command = redis_command_create_script(SCRIPT_FINISH);
+    add_key(command, ledger, delivery, KEY_QUEUE, delivery->subscription_id);
+    add_key(command, ledger, delivery, KEY_PARKED, delivery->subscription_id);
+    add_key(command, ledger, delivery, KEY_MESSAGE, delivery->event->id);
+    add_key(command, ledger, delivery, KEY_TOTALS, "");
+    redis_command_add_text(command, delivery->event->id);
+    redis_command_add_text(command, delivery->lease);
+    send_move(ledger, move, SCRIPT_FINISH, command);
+}
+
+static void add_dead_letter_fields(struct redis_command *command, const struct ledger_move *move)
+{
+    const struct delivery *delivery = move->delivery;
+    struct span response = {"", 0};
+    if (move->result)
+        response = (struct span){move->result->excerpt, move->result->excerpt_bytes};
+    redis_command_add_text(command, "reason");
+    redis_command_add_text(command, move->reason);
+    redis_command_add_text(command, "attempts");
+    redis_command_add_int(command, delivery->attempts);
+    redis_command_add_text(command, "first_attempt_at");
+    redis_command_add_int(command, delivery->first_attempt_ms);
+    redis_command_add_text(command, "last_attempt_at");
+    redis_command_add_int(command, delivery->last_attempt_ms);
+    redis_command_add_text(command, "last_status");
+    redis_command_add_int(command, delivery->last_status);
+    redis_command_add_text(command, "last_error");
+    redis_command_add_text(command, delivery->last_error);
+    redis_command_add_text(command, "last_response");
+    redis_command_add_span(command, response);
+    redis_command_add_text(command, "type");
+    redis_command_add_text(command, delivery->event->type);
+    redis_command_add_text(command, "tenant");
+    redis_command_add_text(command, delivery->event->tenant);
+}
+
+void ledger_bury(struct ledger *ledger, const struct ledger_move *move)
+{
+    const struct delivery *delivery = move->delivery;
+    const struct event *event = delivery->event;
+    bool is_claimed = delivery_is_claimed(delivery);
+    struct text id;
+    text_init(&id, EVENT_ID_SIZE + EVENT_SUBSCRIPTION_SIZE);
+    text_append_format(&id, "%s.%s", event->id, delivery->subscription_id);
+
+    struct redis_command *command = redis_command_create_script(SCRIPT_BURY);
+    add_key(command, ledger, delivery, KEY_EVENTS, "");
+    add_key(command, ledger, delivery, KEY_QUEUE, delivery->subscription_id);
+    add_key(command, ledger, delivery, KEY_PARKED, delivery->subscription_id);
+    add_key(command, ledger, delivery, KEY_MESSAGE, event->id);
+    add_key(command, ledger, delivery, KEY_SETTLED, event->entry_id);
+    add_key(command, ledger, delivery, KEY_TOTALS, "");
+    add_key(command, ledger, delivery, KEY_DEAD, "");
+    add_key(command, ledger, delivery, KEY_DEAD_LETTER, text_string(&id));
+    redis_command_add_text(command, KEYS_GROUP);
+    redis_command_add_text(command, event->entry_id);
+    redis_command_add_text(command, event->id);
+    redis_command_add_text(command, delivery->subscription_id);
+    redis_command_add_text(command, text_string(&id));
+    redis_command_add_text(command, delivery->lease);
+    if (is_claimed)
+        redis_command_add_text(command, "");
+    else
+        add_stored_event(command, event);
+    redis_command_add_int(command, delivery->is_sole);
+    add_dead_letter_fields(command, move);
+    text_fini(&id);
+    send_move(ledger, move, SCRIPT_BURY, command);
+}
+
+// ---- acknowledgements
+
+struct acknowledgement {
+    struct ledger *ledger;
+    struct arrival *first; // chained by next_in_batch
+};
+
+static void on_acknowledged(void *arg, redis_reply *reply)
+{
+    struct acknowledgement *acknowledgement = arg;
+    struct arrival *arrival = acknowledgement->first;
+    struct ledger *ledger = acknowledgement->ledger;
+    free(acknowledgement);
+    ledger->unanswered--;
+    if (reply && redis_reply_is_error(reply))
+        log_error("Redis refused an acknowledgement", LOG_SPAN("why", redis_reply_span(reply)));
+    while (arrival) {
+        struct arrival *next = arrival->next_in_batch;
+        intake_on_acknowledged(ledger->worker->intake, arrival);
+        arrival = next;
+    }
+    if (reply)
+        worker_check_drained(ledger->worker);
+}
+
+static struct key format_key(const struct ledger *ledger, uint32_t shard, enum key_name name,
+                             const char *suffix)
+{
+    return keys_format(&ledger->worker->engine->keys, shard, name, span_of(suffix));
+}
+
+static void forget_records(struct ledger *ledger, uint32_t shard, const struct arrival *first)
+{
+    struct redis_command *command = NULL;
+    for (const struct arrival *arrival = first; arrival; arrival = arrival->next_in_batch) {
+        if (!arrival->has_record)
+            continue;
+        if (!command)
+            command = redis_command_create("UNLINK");
+        struct key key = format_key(ledger, shard, KEY_SETTLED, arrival->entry_id);
+        redis_command_add_key(command, &key);
+    }
+    if (command)
+        redis_link_send_reliably(ledger->worker->commands, &command, NULL, NULL);
+}
+
+static void flush_acknowledgements(struct ledger *ledger, uint32_t shard)
+{
+    struct shard_batch *batch = &ledger->batches[shard];
+    if (!batch->count)
+        return;
+    struct acknowledgement *acknowledgement = calloc(1, sizeof *acknowledgement);
+    assert(acknowledgement);
+    acknowledgement->ledger = ledger;
+    acknowledgement->first = batch->first;
+    struct redis_command *command = redis_command_create("XACK");
+    struct key events = format_key(ledger, shard, KEY_EVENTS, "");
+    redis_command_add_key(command, &events);
+    redis_command_add_text(command, KEYS_GROUP);
+    for (const struct arrival *arrival = batch->first; arrival; arrival = arrival->next_in_batch)
+        redis_command_add_text(command, arrival->entry_id);
+    metrics_add(METRIC_EVENTS_SETTLED, (int64_t)batch->count);
+    batch->first = batch->last = NULL;
+    batch->count = 0;
+    ledger->unanswered++;
+    redis_link_send_reliably(ledger->worker->commands, &command, on_acknowledged, acknowledgement);
+    // After the acknowledgement, on the same connection: never the other way round.
+    forget_records(ledger, shard, acknowledgement->first);
+}
+
+static void add_total(struct ledger *ledger, uint32_t shard, const char *field, int64_t *count)
+{
+    if (!*count)
+        return;
+    struct redis_command *command = redis_command_create("HINCRBY");
+    struct key totals = format_key(ledger, shard, KEY_TOTALS, "");
+    redis_command_add_key(command, &totals);
+    redis_command_add_text(command, field);
+    redis_command_add_int(command, *count);
+    *count = 0;
+    // Not reliably: adding twice would be worse than a number lost with the connection.
+    redis_link_send(ledger->worker->commands, &command, 0, NULL, NULL);
+}
+
+void ledger_flush(struct ledger *ledger)
+{
+    for (uint32_t shard = 0; shard < ledger->worker->engine->keys.shards; shard++) {
+        struct shard_batch *batch = &ledger->batches[shard];
+        flush_acknowledgements(ledger, shard);
+        add_total(ledger, shard, "delivered", &batch->delivered);
+        add_total(ledger, shard, "duplicates", &batch->duplicates);
+    }
+}
+
+static void on_flush_timer(uv_timer_t *timer)
+{
+    ledger_flush(timer->data);
+}
+
+static void flush_soon(struct ledger *ledger)
+{
+    if (!uv_is_active((uv_handle_t *)&ledger->flush_timer))
+        uv_timer_start(&ledger->flush_timer, on_flush_timer, FLUSH_MS, 0);
+}
+
+void ledger_acknowledge(struct ledger *ledger, struct arrival *arrival)
+{
+    struct shard_batch *batch = &ledger->batches[arrival->shard];
+    arrival->next_in_batch = NULL;
+    if (batch->last)
+        batch->last->next_in_batch = arrival;
+    else
+        batch->first = arrival;
+    batch->last = arrival;
+    if (++batch->count >= ACKNOWLEDGE_BATCH)
+        flush_acknowledgements(ledger, arrival->shard);
+    else
+        flush_soon(ledger);
+}
+
+void ledger_note_arrived(struct ledger *ledger, const struct event *event, const char *subscription)
+{
+    struct key key = format_key(ledger, event->shard, KEY_SETTLED, event->entry_id);
+    struct redis_command *add = redis_command_create("SADD");
+    redis_command_add_key(add, &key);
+    redis_command_add_text(add, subscription);
+    redis_link_send_reliably(ledger->worker->commands, &add, NULL, NULL);
+    struct redis_command *expire = redis_command_create("EXPIRE");
+    redis_command_add_key(expire, &key);
+    redis_command_add_int(expire, SETTLED_TTL_S);
+    redis_link_send_reliably(ledger->worker->commands, &expire, NULL, NULL);
+}
+
+void ledger_reject(struct ledger *ledger, struct arrival *arrival, const char *reason)
+{
+    struct acknowledgement *acknowledgement = calloc(1, sizeof *acknowledgement);
+    assert(acknowledgement);
+    acknowledgement->ledger = ledger;
+    acknowledgement->first = arrival;
+    arrival->next_in_batch = NULL;
+    struct redis_command *command = redis_command_create_script(SCRIPT_REJECT);
+    struct key events = format_key(ledger, arrival->shard, KEY_EVENTS, "");
+    struct key rejected = format_key(ledger, arrival->shard, KEY_REJECTED, "");
+    struct key totals = format_key(ledger, arrival->shard, KEY_TOTALS, "");
+    redis_command_add_key(command, &events);
+    redis_command_add_key(command, &rejected);
+    redis_command_add_key(command, &totals);
+    redis_command_add_text(command, KEYS_GROUP);
+    redis_command_add_text(command, arrival->entry_id);
+    redis_command_add_text(command, reason);
+    ledger->unanswered++;
+    redis_link_send_reliably(ledger->worker->commands, &command, on_acknowledged, acknowledgement);
+}
+
+// ---- the attempts log and counters
+
+void ledger_log_attempt(struct ledger *ledger, const struct delivery *delivery,
+                        const struct attempt_result *result, const char *outcome)
+{
+    const struct event *event = delivery->event;
+    struct redis_command *command = redis_command_create("XADD");
+    struct key attempts = format_key(ledger, event->shard, KEY_ATTEMPTS, "");
+    redis_command_add_key(command, &attempts);
+    redis_command_add_text(command, "MAXLEN");
+    redis_command_add_text(command, "~");
+    redis_command_add_int(command, (int64_t)ledger->worker->engine->config->attempts_log);
+    redis_command_add_text(command, "*");
+    redis_command_add_text(command, "event");
+    redis_command_add_text(command, event->id);
+    redis_command_add_text(command, "subscription");
+    redis_command_add_text(command, delivery->subscription_id);
+    redis_command_add_text(command, "type");
+    redis_command_add_text(command, event->type);
+    redis_command_add_text(command, "attempt");
+    redis_command_add_int(command, delivery->attempts);
+    redis_command_add_text(command, "outcome");
+    redis_command_add_text(command, outcome);
+    redis_command_add_text(command, "status");
+    redis_command_add_int(command, result->status);
+    redis_command_add_text(command, "error");
+    redis_command_add_text(command, outcome_error_text(result));
+    redis_command_add_text(command, "started_at");
+    redis_command_add_int(command, result->started_wall_ms);
+    redis_command_add_text(command, "duration_ms");
+    redis_command_add_int(command, result->duration_ms);
+    redis_link_send(ledger->worker->commands, &command, 0, NULL, NULL);
+}
+
+void ledger_count_delivered(struct ledger *ledger, uint32_t shard)
+{
+    ledger->batches[shard].delivered++;
+    flush_soon(ledger);
+}
+
+void ledger_count_duplicate(struct ledger *ledger, uint32_t shard)
+{
+    ledger->batches[shard].duplicates++;
+    flush_soon(ledger);
+}
+
+// ---- life
+
+struct ledger *ledger_create(struct worker *worker)
+{
+    struct ledger *ledger = calloc(1, sizeof *ledger);
+    assert(ledger);
+    ledger->worker = worker;
+    ledger->batches = calloc(worker->engine->keys.shards, sizeof *ledger->batches);
+    assert(ledger->batches);
+    uv_timer_init(&worker->loop, &ledger->flush_timer);
+    ledger->flush_timer.data = ledger;
+    return ledger;
+}
+
+bool ledger_is_empty(const struct ledger *ledger)
+{
+    for (uint32_t shard = 0; shard < ledger->worker->engine->keys.shards; shard++)
+        if (ledger->batches[shard].count)
+            return false;
+    return ledger->unanswered == 0 && redis_link_backlog(ledger->worker->commands, NULL) == 0;
+}
+
+void ledger_close(struct ledger *ledger)
+{
+    uv_close((uv_handle_t *)&ledger->flush_timer, NULL);
+}
+
+void ledger_destroy(struct ledger **ledger)
+{
+    if (!*ledger)
+        return;
+    free((*ledger)->batches);
+    free(*ledger);
+    *ledger = NULL;
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sends attempts: HTTP(S) POSTs on a libuv loop through libcurl, with one deadline each, on kept connections.
+// Refuses to connect where the guard says no. Knows nothing of events or subscriptions. One thread.
+#ifndef PETREL_SENDER_H
+#define PETREL_SENDER_H
+
+#include <uv.h>
+
+#include "outcome.h"
+#include "petrel/network.h"
+#include "petrel/text.h"
+#include "petrel/url.h"
+
+struct sender;
+
+struct sender_options {
+    uv_loop_t *loop;
+    const struct network_list *allow_networks; // borrowed; exceptions to the guard's deny tables
+    const char *ca_file;                       // borrowed; PEM bundle; "" = the system's
+    int64_t connect_timeout_ms;
+    uint32_t max_transfers; // connections kept at least as many
+};
+
+struct sender_request {
+    const struct url *url; // these are borrowed until done
+    uint64_t destination;
+    struct span body;
+    const char *const *headers; // "name: value", header_count of them; copied
+    size_t header_count;
+    int64_t timeout_ms; // over everything: DNS, connect, TLS, request, whole response
+};
+
+// Once per started request, never before sender_start returned. result is borrowed.
+typedef void sender_done(void *arg, const struct attempt_result *result);
+
+// Once, before any thread starts; once after all have ended. false: libcurl cannot be initialised.
+bool sender_global_init(void);
+void sender_global_cleanup(void);
+
+struct sender *sender_create(const struct sender_options *options); // NULL without memory
+// false: it could not even be started (memory); done will not be called.
+bool sender_start(struct sender *sender, const struct sender_request *request, sender_done *done,
+                  void *arg);
+// Ends every running request now with ATTEMPT_ABORTED.
+void sender_abort_all(struct sender *sender);
+// With no request running. Closes connections; the loop has to turn once more to release handles.
+void sender_destroy(struct sender **sender);
+
+#endif

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+// The thread: wires the parts together, opens the letters, and ends in order:
+//
+//   running ──DRAIN──> draining ──nothing left──> drained ──STOP──> closing ──> joined
+//                         └──shutdown_timeout: attempts are aborted and parked──┘
+#include "worker.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "claims.h"
+#include "intake.h"
+#include "lanes.h"
+#include "ledger.h"
+#include "petrel/clock.h"
+#include "petrel/log.h"
+#include "petrel/random.h"
+
+// ---- letters
+
+void worker_post(struct worker *worker, uint32_t to, struct mail *mail)
+{
+    mail_list_push(&worker->outgoing[to], mail);
+    worker->has_outgoing = true;
+}
+
+// Once per loop turn, before the loop sleeps: each other worker is woken once, whatever was written to it.
+// Letters to ourselves are opened here too; they may write more.
+static void on_post(uv_prepare_t *prepare)
+{
+    struct worker *worker = prepare->data;
+    while (worker->has_outgoing) {
+        worker->has_outgoing = false;
+        struct mail_list own = worker->outgoing[worker->index];
+        worker->outgoing[worker->index] = (struct mail_list){0};
+        for (uint32_t i = 0; i < worker->engine->worker_count; i++)
+            if (i != worker->index)
+                mailbox_post(&worker->engine->workers[i]->inbox, &worker->outgoing[i]);
+        struct mail *mail;
+        while ((mail = mail_list_pop(&own)))
+            worker->inbox.on_mail(worker, mail);
+    }
+}
+
+void worker_send_home(struct worker *worker, struct delivery *delivery)
+{
+    delivery->mail.kind = MAIL_DELIVERY;
+    worker_post(worker, engine_home(worker->engine, delivery->subscription), &delivery->mail);
+}
+
+void worker_return(struct worker *worker, struct delivery *delivery)
+{
+    delivery->mail.kind = MAIL_RETURN;
+    worker_post(worker, delivery->origin, &delivery->mail);
+}
+
+void worker_hint_due(struct worker *worker, uint32_t shard, int64_t delay_ms)
+{
+    uint32_t watcher = engine_claimer(worker->engine, shard);
+    // A later look than the watcher's own round needs no hint.
+    if (delay_ms > 1000 && watcher != worker->index)
+        return;
+    if (watcher == worker->index) {
+        claims_on_hint(worker->claims, shard, delay_ms);
+        return;
+    }
+    struct note *note = note_create(MAIL_HINT, shard, "");
+    note->delay_ms = delay_ms;
+    worker_post(worker, watcher, &note->mail);
+}
+
+static void take_snapshot(struct worker *worker, struct snapshot *snapshot)
+{
+    snapshot_unref(&worker->snapshot);
+    worker->snapshot = snapshot;
+    lanes_on_snapshot(worker->lanes);
+    intake_start(worker->intake);
+    claims_start(worker->claims);
+}
+
+// ---- the end
+
+static void tell_supervisor(struct worker *worker, enum mail_kind kind)
+{
+    struct note *note = note_create(kind, worker->index, "");
+    mailbox_post_one(worker->engine->supervisor, &note->mail);
+}
+
+void worker_check_drained(struct worker *worker)
+{
+    if (!worker->is_draining || worker->is_drained)
+        return;
+    if (!intake_is_empty(worker->intake) || !lanes_is_empty(worker->lanes) ||
+        !claims_is_empty(worker->claims) || !ledger_is_empty(worker->ledger))
+        return;
+    worker->is_drained = true;
+    tell_supervisor(worker, MAIL_DRAINED);
+}
+
+static void on_drain_timer(uv_timer_t *timer)
+{
+    struct worker *worker = timer->data;
+    if (!worker->is_draining)
+        return;
+    if (worker->drain_deadline_ms && clock_mono_ms() >= worker->drain_deadline_ms) {
+        worker->drain_deadline_ms = 0;
+        log_info("shutdown timeout: attempts in flight are aborted and parked",
+                 LOG_INT("worker", worker->index));
+        sender_abort_all(worker->sender);
+    }
+    ledger_flush(worker->ledger);
+    worker_check_drained(worker);
+}
+
+static void drain(struct worker *worker)
+{
+    if (worker->is_draining)
+        return;
+    worker->is_draining = true;
+    worker->drain_deadline_ms = clock_mono_ms() + worker->engine->config->shutdown_timeout_ms;
+    intake_stop(worker->intake);
+    claims_stop(worker->claims);
+    lanes_drain(worker->lanes);
+    // Most ends report themselves; the timer sees to the deadline and to those that don't.
+    uv_timer_start(&worker->drain_timer, on_drain_timer, 20, 20);
+}
+
+static void stop(struct worker *worker)
+{
+    if (worker->is_stopping)
+        return;
+    worker->is_stopping = true;
+    worker->is_draining = true;
+    worker->is_drained = true;
+    intake_stop(worker->intake);
+    claims_stop(worker->claims);
+    lanes_drain(worker->lanes);
+    sender_abort_all(worker->sender);
+    intake_close(worker->intake);
+    claims_close(worker->claims);
+    lanes_close(worker->lanes);
+    ledger_close(worker->ledger);
+    redis_link_close(worker->commands, NULL, NULL);
+    sender_destroy(&worker->sender);
+    uv_close((uv_handle_t *)&worker->drain_timer, NULL);
+    uv_close((uv_handle_t *)&worker->post, NULL);
+    mailbox_close(&worker->inbox, NULL);
+}
+
+static void open_note(struct worker *worker, struct note *note)
+{
+    switch ((enum mail_kind)note->mail.kind) {
+    case MAIL_SNAPSHOT:
+        take_snapshot(worker, note->snapshot);
+        break;
+    case MAIL_DUE:
+        claims_on_due(worker->claims, note->shard, note->text);
+        break;
+    case MAIL_HINT:
+        claims_on_hint(worker->claims, note->shard, note->delay_ms);
+        break;
+    case MAIL_REAP:
+        intake_reap(worker->intake, note->shard, note->text);
+        break;
+    case MAIL_DRAIN:
+        drain(worker);
+        break;
+    case MAIL_STOP:
+        stop(worker);
+        break;
+    case MAIL_DELIVERY:
+    case MAIL_RETURN:
+    case MAIL_DISABLE:
+    case MAIL_REAPED:
+    case MAIL_DRAINED:
+    case MAIL_STOPPED:
+        assert(!"a letter for somebody else");
+    }
+    free(note);
+}
+
+static void on_mail(void *arg, struct mail *mail)
+{
+    struct worker *worker = arg;
+    struct delivery *delivery = (struct delivery *)mail; // for the first two kinds
+    if (mail->kind == MAIL_DELIVERY)
+        lanes_accept(worker->lanes, delivery);
+    else if (mail->kind == MAIL_RETURN)
+        intake_on_returned(worker->intake, delivery);
+    else
+        open_note(worker, (struct note *)mail);
+}
+
+// ---- the thread
+
+static void on_commands_up(void *arg)
+{
+    struct worker *worker = arg;
+    worker_check_drained(worker);
+}
+
+static void open_commands(struct worker *worker)
+{
+    char name[64];
+    snprintf(name, sizeof name, "petrel-w%u-commands", worker->index);
+    struct redis_link_options options = {
+        .url = worker->engine->redis,
+        .name = name,
+        .command_timeout_ms = REDIS_COMMAND_TIMEOUT_MS,
+        .on_up = on_commands_up,
+        .arg = worker,
+    };
+    worker->commands = redis_link_create(&worker->loop, &options);
+    assert(worker->commands);
+}
+
+static void open_sender(struct worker *worker)
+{
+    const struct config *config = worker->engine->config;
+    struct sender_options options = {
+        .loop = &worker->loop,
+        .allow_networks = &config->allow_networks,
+        .ca_file = config->ca_file,
+        .connect_timeout_ms = config->connect_timeout_ms,
+        .max_transfers = worker->engine->slots,
+    };
+    worker->sender = sender_create(&options);
+    assert(worker->sender);
+}
+
+static void run(void *arg)
+{
+    struct worker *worker = arg;
+    uv_run(&worker->loop, UV_RUN_DEFAULT);
+    // Every handle is closed: what is left belongs to nobody but us.
+    claims_destroy(&worker->claims);
+    lanes_destroy(&worker->lanes);
+    intake_destroy(&worker->intake);
+    ledger_destroy(&worker->ledger);
+    snapshot_unref(&worker->snapshot);
+    tell_supervisor(worker, MAIL_STOPPED);
+}
+
+struct worker *worker_create(struct engine *engine, uint32_t index)
+{
+    struct worker *worker = calloc(1, sizeof *worker);
+    if (!worker)
+        return NULL;
+    worker->engine = engine;
+    worker->index = index;
+    random_bytes((unsigned char *)&worker->random_state, sizeof worker->random_state);
+    if (uv_loop_init(&worker->loop) != 0) {
+        free(worker);
+        return NULL;
+    }
+    mailbox_init(&worker->inbox, &worker->loop, on_mail, worker);
+    uv_prepare_init(&worker->loop, &worker->post);
+    worker->post.data = worker;
+    uv_prepare_start(&worker->post, on_post);
+    uv_timer_init(&worker->loop, &worker->drain_timer);
+    worker->drain_timer.data = worker;
+    open_commands(worker);
+    open_sender(worker);
+    worker->ledger = ledger_create(worker);
+    worker->lanes = lanes_create(worker);
+    worker->claims = claims_create(worker);
+    worker->intake = intake_create(worker);
+    return worker;
+}
+
+bool worker_start(struct worker *worker)
+{
+    return uv_thread_create(&worker->thread, run, worker) == 0;
+}
+
+void worker_join(struct worker **worker)
+{
+    if (!*worker)
+        return;
+    uv_thread_join(&(*worker)->thread);
+    uv_loop_close(&(*worker)->loop);
+    free(*worker);
+    *worker = NULL;
+}

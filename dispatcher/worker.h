@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// A worker: one thread with its loop, its Redis connections, its HTTP connections. Its parts:
+//   intake  reads the stream, makes deliveries, acknowledges      (what this worker is the origin of)
+//   lanes   admits, attempts and judges deliveries                (what this worker is the home of)
+//   claims  fetches due deliveries from the queues for the lanes
+//   ledger  writes every change of state to Redis
+// The parts call each other through the functions of their headers, on this one thread.
+#ifndef PETREL_WORKER_H
+#define PETREL_WORKER_H
+
+#include "delivery.h"
+#include "engine.h"
+#include "petrel/redis_link.h"
+#include "sender.h"
+
+struct intake;
+struct lanes;
+struct claims;
+struct ledger;
+
+struct worker {
+    const struct engine *engine;
+    uint32_t index;
+    uv_thread_t thread;
+    uv_loop_t loop;
+    struct mailbox inbox;
+    struct mail_list outgoing[WORKERS_MAX]; // posted once per loop turn
+    bool has_outgoing;
+    uv_prepare_t post; // posts them
+    struct redis_link *commands;
+    struct sender *sender;
+    struct snapshot *snapshot; // NULL until the first one came: nothing is read or claimed before
+    struct intake *intake;
+    struct lanes *lanes;
+    struct claims *claims;
+    struct ledger *ledger;
+    uv_timer_t drain_timer;
+    int64_t drain_deadline_ms; // mono
+    bool is_draining, is_drained, is_stopping;
+    uint64_t random_state;
+    unsigned lease_count;
+};
+
+// Everything but the thread, so that all workers exist before the first one runs. NULL without memory.
+struct worker *worker_create(struct engine *engine, uint32_t index);
+bool worker_start(struct worker *worker); // false: the system has no thread for it
+// After MAIL_STOPPED.
+void worker_join(struct worker **worker);
+
+// Hands a delivery to its home (this worker included), and back to its origin.
+void worker_send_home(struct worker *worker, struct delivery *delivery);
+void worker_return(struct worker *worker, struct delivery *delivery);
+void worker_post(struct worker *worker, uint32_t to, struct mail *mail);
+// Something in a shard's queues is due in delay_ms: tells the worker that watches the shard.
+void worker_hint_due(struct worker *worker, uint32_t shard, int64_t delay_ms);
+// Called whenever something ended, while draining: goes on when nothing is left.
+void worker_check_drained(struct worker *worker);
+
+#endif

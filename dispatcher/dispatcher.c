@@ -63,7 +63,9 @@ static void on_timer_closed(uv_handle_t *handle)
 static void close_all(struct dispatcher *dispatcher)
 {
     for (uint32_t i = 0; i < dispatcher->engine.worker_count; i++)
-        worker_join(&dispatcher->engine.workers[i]);
+        worker_join(dispatcher->engine.workers[i]);
+    for (uint32_t i = 0; i < dispatcher->engine.worker_count; i++)
+        worker_destroy(&dispatcher->engine.workers[i]);
     dispatcher->open_parts = 5;
     mailbox_close(&dispatcher->inbox, on_part_closed);
     catalog_close(dispatcher->catalog, on_part_closed, dispatcher);
@@ -111,6 +113,7 @@ void dispatcher_destroy(struct dispatcher **dispatcher)
         return;
     assert((*dispatcher)->is_stopped);
     catalog_destroy(&(*dispatcher)->catalog);
+    mailbox_fini(&(*dispatcher)->inbox);
     free(*dispatcher);
     *dispatcher = NULL;
     sender_global_cleanup();

@@ -235,6 +235,11 @@ void intake_stop(struct intake *intake)
         return;
     intake->is_stopped = true;
     uv_timer_stop(&intake->retry_timer);
+    intake_unblock(intake);
+}
+
+void intake_unblock(struct intake *intake)
+{
     if (!intake->is_reading || !intake->reader_id)
         return;
     // Ends the blocking read with an ordinary answer: closing the connection instead could leave entries
@@ -320,7 +325,7 @@ void intake_reap(struct intake *intake, uint32_t shard, const char *consumer)
     reap->intake = intake;
     reap->shard = shard;
     span_copy(span_of(consumer), reap->consumer, sizeof reap->consumer);
-    if (intake->is_stopped)
+    if (intake->is_stopped || !intake->is_started)
         end_reap(reap, false);
     else
         send_reap(reap);

@@ -31,6 +31,8 @@ struct intake *intake_create(struct worker *worker);
 // Starts reading once there is a snapshot. Calling it again is harmless.
 void intake_start(struct intake *intake);
 void intake_stop(struct intake *intake);                  // reads nothing more
+// While stopping: ends a blocking read. Repeated, since one that overtakes its read has no effect.
+void intake_unblock(struct intake *intake);
 bool intake_is_empty(const struct intake *intake);        // stopped, and nothing in hand
 void intake_close(struct intake *intake);                 // drops the connection
 void intake_destroy(struct intake **intake);              // after the loop has ended

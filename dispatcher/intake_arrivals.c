@@ -322,12 +322,23 @@ static struct event *parse(const struct intake *intake, const struct arrival *ar
 {
     size_t count = redis_reply_count(words);
     struct span few[EVENT_MAX_FIELDS * 2];
-    struct event_entry entry = {
-        .entry_id = arrival->entry_id, .shard = arrival->shard, .fields = few, .field_count = count};
-    // What the parser will refuse for its number needs no copy: it looks at the count first.
-    for (size_t i = 0; i < count && i < EVENT_MAX_FIELDS * 2; i++)
-        few[i] = redis_reply_span(redis_reply_at(words, i));
-    return event_parse(&entry, intake->worker->engine->config->max_event_bytes, fault);
+    struct span *fields = few;
+    // Too many to be an event, but the parser is to say so, with the size.
+    if (count > EVENT_MAX_FIELDS * 2)
+        fields = calloc(count, sizeof *fields);
+    if (!fields)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        fields[i] = redis_reply_span(redis_reply_at(words, i));
+    struct event_entry entry = {.entry_id = arrival->entry_id,
+                                .shard = arrival->shard,
+                                .fields = fields,
+                                .field_count = count};
+    struct event *event =
+        event_parse(&entry, intake->worker->engine->config->max_event_bytes, fault);
+    if (fields != few)
+        free(fields);
+    return event;
 }
 
 // Pending, but somebody has deleted it from the stream.

@@ -2,7 +2,6 @@
 // A list behind a lock; only the letter that finds it empty wakes the receiver, who takes the list whole.
 #include "mailbox.h"
 
-#include <stdbool.h>
 
 void mail_list_push(struct mail_list *list, struct mail *mail)
 {
@@ -57,10 +56,11 @@ void mailbox_post(struct mailbox *mailbox, struct mail_list *list)
     else
         mailbox->letters.last->next = list->first;
     mailbox->letters.last = list->last;
+    // Inside the lock: the handle may be closed right after it.
+    if (was_empty && !mailbox->is_closed)
+        uv_async_send(&mailbox->wake);
     uv_mutex_unlock(&mailbox->lock);
     *list = (struct mail_list){0};
-    if (was_empty)
-        uv_async_send(&mailbox->wake);
 }
 
 void mailbox_post_one(struct mailbox *mailbox, struct mail *mail)
@@ -70,16 +70,23 @@ void mailbox_post_one(struct mailbox *mailbox, struct mail *mail)
     mailbox_post(mailbox, &list);
 }
 
-static void on_closed(uv_handle_t *handle)
+static void on_wake_closed(uv_handle_t *handle)
 {
     struct mailbox *mailbox = handle->data;
-    uv_mutex_destroy(&mailbox->lock);
     if (mailbox->on_closed)
         mailbox->on_closed(mailbox->arg);
 }
 
 void mailbox_close(struct mailbox *mailbox, void (*on_closed)(void *arg))
 {
+    uv_mutex_lock(&mailbox->lock);
+    mailbox->is_closed = true;
+    uv_mutex_unlock(&mailbox->lock);
     mailbox->on_closed = on_closed;
-    uv_close((uv_handle_t *)&mailbox->wake, on_closed);
+    uv_close((uv_handle_t *)&mailbox->wake, on_wake_closed);
+}
+
+void mailbox_fini(struct mailbox *mailbox)
+{
+    uv_mutex_destroy(&mailbox->lock);
 }

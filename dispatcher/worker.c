@@ -109,6 +109,7 @@ static void on_drain_timer(uv_timer_t *timer)
                  LOG_INT("worker", worker->index));
         sender_abort_all(worker->sender);
     }
+    intake_unblock(worker->intake);
     ledger_flush(worker->ledger);
     worker_check_drained(worker);
 }
@@ -274,12 +275,17 @@ bool worker_start(struct worker *worker)
     return uv_thread_create(&worker->thread, run, worker) == 0;
 }
 
-void worker_join(struct worker **worker)
+void worker_join(struct worker *worker)
+{
+    uv_thread_join(&worker->thread);
+    uv_loop_close(&worker->loop);
+}
+
+void worker_destroy(struct worker **worker)
 {
     if (!*worker)
         return;
-    uv_thread_join(&(*worker)->thread);
-    uv_loop_close(&(*worker)->loop);
+    mailbox_fini(&(*worker)->inbox);
     free(*worker);
     *worker = NULL;
 }

@@ -45,7 +45,8 @@ struct worker {
 struct worker *worker_create(struct engine *engine, uint32_t index);
 bool worker_start(struct worker *worker); // false: the system has no thread for it
 // After MAIL_STOPPED.
-void worker_join(struct worker **worker);
+void worker_join(struct worker *worker);
+void worker_destroy(struct worker **worker); // after all are joined: they write to each other
 
 // Hands a delivery to its home (this worker included), and back to its origin.
 void worker_send_home(struct worker *worker, struct delivery *delivery);

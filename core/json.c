@@ -259,7 +259,8 @@ static bool scan_value(struct scanner *scanner, int depth)
         ok = scan_number(scanner);
     else
         ok = fail(scanner, "this is no JSON value");
-    skip_whitespace(scanner);
+    if (ok)
+        skip_whitespace(scanner);
     return ok;
 }
 

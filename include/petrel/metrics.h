@@ -7,7 +7,7 @@
 
 #include "petrel/text.h"
 
-enum metric {
+enum metric { // those of one family stand together
     METRIC_EVENTS_READ,
     METRIC_EVENTS_DUPLICATE,
     METRIC_EVENTS_REJECTED,
@@ -15,9 +15,9 @@ enum metric {
     METRIC_EVENTS_SETTLED,   // acknowledged
     METRIC_EVENTS_CLAIMED,   // taken over from a dead instance
     METRIC_DELIVERIES_DELIVERED,
+    METRIC_DELIVERIES_DEAD,
     METRIC_DELIVERIES_PARKED_RETRY,    // after a failed attempt
     METRIC_DELIVERIES_PARKED_OVERFLOW, // over a cap, paused or draining; no attempt burnt
-    METRIC_DELIVERIES_DEAD,
     METRIC_ATTEMPTS_2XX,
     METRIC_ATTEMPTS_3XX,
     METRIC_ATTEMPTS_4XX,

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// The names of all Redis keys; docs/redis-layout.md says what they hold. No other file spells one.
+#include "petrel/keys.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+struct name {
+    const char *text;
+    bool has_suffix;
+};
+
+static struct name name_of(enum key_name name)
+{
+    switch (name) {
+    case KEY_EVENTS:
+        return (struct name){.text = "events"};
+    case KEY_DUE:
+        return (struct name){.text = "due"};
+    case KEY_DEAD:
+        return (struct name){.text = "dead"};
+    case KEY_REJECTED:
+        return (struct name){.text = "rejected"};
+    case KEY_ATTEMPTS:
+        return (struct name){.text = "attempts"};
+    case KEY_MARKS:
+        return (struct name){.text = "marks"};
+    case KEY_TOTALS:
+        return (struct name){.text = "totals"};
+    case KEY_QUEUE:
+        return (struct name){.text = "queue", .has_suffix = true};
+    case KEY_PARKED:
+        return (struct name){.text = "parked", .has_suffix = true};
+    case KEY_MESSAGE:
+        return (struct name){.text = "message", .has_suffix = true};
+    case KEY_DEAD_LETTER:
+        return (struct name){.text = "dead", .has_suffix = true};
+    case KEY_SEEN:
+        return (struct name){.text = "seen", .has_suffix = true};
+    case KEY_SETTLED:
+        return (struct name){.text = "settled", .has_suffix = true};
+    case KEY_IDEMPOTENCY:
+        return (struct name){.text = "idempotency", .has_suffix = true};
+    case KEY_SUBSCRIPTIONS:
+        return (struct name){.text = "subscriptions"};
+    case KEY_CHANGES:
+        return (struct name){.text = "changes"};
+    case KEY_INSTANCES:
+        return (struct name){.text = "instances"};
+    case KEY_SCHEMA:
+        return (struct name){.text = "schema"};
+    }
+    assert(!"no such key");
+    return (struct name){.text = ""};
+}
+
+struct key keys_format(const struct keys *keys, uint32_t shard, enum key_name name,
+                       struct span suffix)
+{
+    struct name base = name_of(name);
+    assert(shard < keys->shards);
+    assert(base.has_suffix ? suffix.size > 0 : suffix.size == 0);
+    struct key key;
+    int size;
+    if (keys->shards == 1)
+        size = snprintf(key.data, sizeof key.data, "%s:%s", keys->namespace_name, base.text);
+    else
+        size = snprintf(key.data, sizeof key.data, "%s:{%u}:%s", keys->namespace_name, shard,
+                        base.text);
+    assert(size > 0);
+    key.size = (size_t)size;
+    if (base.has_suffix) {
+        assert(suffix.size < sizeof key.data - key.size - 1);
+        key.data[key.size++] = ':';
+        memcpy(key.data + key.size, suffix.data, suffix.size);
+        key.size += suffix.size;
+    }
+    return key;
+}
+
+struct span key_span(const struct key *key)
+{
+    return (struct span){.data = key->data, .size = key->size};
+}
+
+bool keys_is_namespace(struct span text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+        bool is_alphanumeric =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!is_alphanumeric && c != '_' && c != '.' && c != '-')
+            return false;
+    }
+    return text.size > 0 && text.size <= NAMESPACE_MAX_BYTES;
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The embedded Lua scripts by number, and their SHA-1 names, computed once.
+#include "petrel/scripts.h"
+
+#include <assert.h>
+#include <pthread.h>
+
+#include "petrel/digest.h"
+#include "script_sources.h"
+
+struct script_text {
+    const char *name;
+    const char *source;
+};
+
+static const struct script_text scripts[SCRIPT_COUNT] = {
+    [SCRIPT_SEEN] = {"seen", script_source_seen},
+    [SCRIPT_REJECT] = {"reject", script_source_reject},
+    [SCRIPT_PARK] = {"park", script_source_park},
+    [SCRIPT_DUE] = {"due", script_source_due},
+    [SCRIPT_CLAIM] = {"claim", script_source_claim},
+    [SCRIPT_RENEW] = {"renew", script_source_renew},
+    [SCRIPT_FINISH] = {"finish", script_source_finish},
+    [SCRIPT_RETRY] = {"retry", script_source_retry},
+    [SCRIPT_BURY] = {"bury", script_source_bury},
+    [SCRIPT_REDRIVE] = {"redrive", script_source_redrive},
+    [SCRIPT_DISCARD] = {"discard", script_source_discard},
+    [SCRIPT_WAKE] = {"wake", script_source_wake},
+    [SCRIPT_HEARTBEAT] = {"heartbeat", script_source_heartbeat},
+    [SCRIPT_REAP] = {"reap", script_source_reap},
+    [SCRIPT_TRIM] = {"trim", script_source_trim},
+    [SCRIPT_SUBSCRIPTION_PUT] = {"subscription_put", script_source_subscription_put},
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static char digests[SCRIPT_COUNT][DIGEST_SHA1_HEX_SIZE];
+
+static void compute_digests(void)
+{
+    for (size_t i = 0; i < SCRIPT_COUNT; i++)
+        digest_sha1_hex(span_of(scripts[i].source), digests[i]);
+}
+
+const char *script_name(enum script script)
+{
+    assert(script < SCRIPT_COUNT);
+    return scripts[script].name;
+}
+
+struct span script_source(enum script script)
+{
+    assert(script < SCRIPT_COUNT);
+    return span_of(scripts[script].source);
+}
+
+const char *script_sha1(enum script script)
+{
+    assert(script < SCRIPT_COUNT);
+    pthread_once(&once, compute_digests);
+    return digests[script];
+}

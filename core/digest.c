@@ -7,31 +7,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SHA256_BYTES = 32, SHA1_BYTES = 20 };
+enum { MAX_BYTES = 32 };
 
-static void digest_or_abort(struct span bytes, const EVP_MD *kind, unsigned char *digest)
+static void digest_hex(const EVP_MD *algorithm, struct span bytes, char *out)
 {
+    unsigned char digest[MAX_BYTES];
+    unsigned size = 0;
     const void *data = bytes.data ? bytes.data : "";
-    if (EVP_Digest(data, bytes.size, digest, NULL, kind, NULL) != 1) {
+    if (EVP_Digest(data, bytes.size, digest, &size, algorithm, NULL) != 1) {
         // Going on would compare a key with garbage.
-        fputs("petrel: OpenSSL lacks SHA-256 or SHA-1\n", stderr);
+        fputs("petrel: OpenSSL can't compute a digest\n", stderr);
         abort();
     }
+    hex_encode(digest, size, out);
+    OPENSSL_cleanse(digest, sizeof(digest));
 }
 
 void digest_sha256_hex(struct span bytes, char out[DIGEST_HEX_SIZE])
 {
-    unsigned char digest[SHA256_BYTES];
-    digest_or_abort(bytes, EVP_sha256(), digest);
-    hex_encode(digest, sizeof(digest), out);
-    OPENSSL_cleanse(digest, sizeof(digest));
+    digest_hex(EVP_sha256(), bytes, out);
 }
 
 void digest_sha1_hex(struct span bytes, char out[DIGEST_SHA1_HEX_SIZE])
 {
-    unsigned char digest[SHA1_BYTES];
-    digest_or_abort(bytes, EVP_sha1(), digest);
-    hex_encode(digest, sizeof(digest), out);
+    digest_hex(EVP_sha1(), bytes, out);
 }
 
 bool digest_equals(const void *a, const void *b, size_t size)

@@ -6,7 +6,7 @@
 #include "petrel/random.h"
 #include "unit.h"
 
-static void test_valid_texts(void)
+TEST(valid_texts)
 {
     static const char *const cases[] = {
         "{}",
@@ -34,12 +34,12 @@ static void test_valid_texts(void)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct json_error error = {0};
-        CHECK_IN(cases[i], json_validate(span_of(cases[i]), &error));
-        CHECK_IN(cases[i], error.message == NULL);
+        CHECK_ROW(json_validate(span_of(cases[i]), &error), cases[i]);
+        CHECK_ROW(error.message == NULL, cases[i]);
     }
 }
 
-static void test_invalid_texts_and_where(void)
+TEST(invalid_texts_and_where)
 {
     static const struct {
         const char *text;
@@ -125,9 +125,9 @@ static void test_invalid_texts_and_where(void)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct json_error error = {0};
-        CHECK_IN(cases[i].text, !json_validate(span_of(cases[i].text), &error));
-        CHECK_IN(cases[i].text, error.offset == cases[i].offset);
-        CHECK_IN(cases[i].text, error.message && error.message[0]);
+        CHECK_ROW(!json_validate(span_of(cases[i].text), &error), cases[i].text);
+        CHECK_ROW(error.offset == cases[i].offset, cases[i].text);
+        CHECK_ROW(error.message && error.message[0], cases[i].text);
     }
     CHECK(!json_validate(SPAN("{}\0"), NULL));
     CHECK(!json_validate(SPAN("\"a\0b\""), NULL));
@@ -148,7 +148,7 @@ static bool is_valid_at_depth(int depth, char open, char close)
     return is_valid;
 }
 
-static void test_depth(void)
+TEST(depth)
 {
     CHECK(is_valid_at_depth(JSON_MAX_DEPTH, '[', ']'));
     CHECK(!is_valid_at_depth(JSON_MAX_DEPTH + 1, '[', ']'));
@@ -167,7 +167,7 @@ static void test_depth(void)
 }
 
 // Every proper prefix of a container is invalid, and is never read beyond its end (a sanitizer sees).
-static void test_prefixes_are_invalid(void)
+TEST(prefixes_are_invalid)
 {
     static const char text[] =
         "{\"a\":[1.5e-3,true,null,\"\\u00e9\\ud83d\\ude00\xc3\xa9\"],\"b\":{\"c\":false}}";
@@ -185,7 +185,7 @@ static void test_prefixes_are_invalid(void)
     CHECK(json_validate(span_of(text), NULL));
 }
 
-static void test_garbage_is_survived(void)
+TEST(garbage_is_survived)
 {
     static const char alphabet[] = "{}[]\",:\\u0d8e-+.1tfn \n\xc3\xa9\xff";
     uint64_t state = 20240601;
@@ -206,7 +206,7 @@ static void test_garbage_is_survived(void)
     }
 }
 
-static void test_find_member(void)
+TEST(find_member)
 {
     static const struct {
         const char *object, *name, *value; // NULL: no such member
@@ -239,13 +239,13 @@ static void test_find_member(void)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct span value = {0};
         bool is_found = json_find_member(span_of(cases[i].object), cases[i].name, &value);
-        CHECK_IN(cases[i].object, is_found == (cases[i].value != NULL));
+        CHECK_ROW(is_found == (cases[i].value != NULL), cases[i].object);
         if (is_found && cases[i].value)
-            CHECK_IN(cases[i].object, span_equals_text(value, cases[i].value));
+            CHECK_ROW(span_equals_text(value, cases[i].value), cases[i].object);
     }
 }
 
-static void test_append_string(void)
+TEST(append_string)
 {
     static const struct {
         struct span text;
@@ -267,14 +267,14 @@ static void test_append_string(void)
         struct text out;
         text_init(&out, 1000);
         json_append_string(&out, cases[i].text);
-        CHECK_STRING(text_string(&out), cases[i].json);
+        CHECK_STR(text_string(&out), cases[i].json);
         CHECK(json_validate(text_span(&out), NULL));
         text_fini(&out);
     }
 }
 
 // Whatever the bytes are, what is appended is one valid JSON string.
-static void test_appended_garbage_is_valid(void)
+TEST(appended_garbage_is_valid)
 {
     uint64_t state = 7;
     for (int round = 0; round < 2000; round++) {
@@ -290,15 +290,4 @@ static void test_appended_garbage_is_valid(void)
     }
 }
 
-int main(void)
-{
-    RUN(test_valid_texts);
-    RUN(test_invalid_texts_and_where);
-    RUN(test_depth);
-    RUN(test_prefixes_are_invalid);
-    RUN(test_garbage_is_survived);
-    RUN(test_find_member);
-    RUN(test_append_string);
-    RUN(test_appended_garbage_is_valid);
-    return UNIT_END();
-}
+UNIT_MAIN()

@@ -6,7 +6,7 @@
 #include "petrel/text.h"
 #include "unit.h"
 
-static void test_spans_compare(void)
+TEST(spans_compare)
 {
     CHECK(span_of(NULL).size == 0);
     CHECK(span_of("abc").size == 3);
@@ -28,7 +28,7 @@ static void test_spans_compare(void)
     CHECK(!span_starts_with((struct span){0}, SPAN("x")));
 }
 
-static void test_span_trim(void)
+TEST(span_trim)
 {
     static const struct {
         const char *text, *trimmed;
@@ -36,12 +36,11 @@ static void test_span_trim(void)
         {"", ""}, {" ", ""}, {" \t ", ""}, {" a b\t", "a b"}, {"\na\n", "\na\n"}, {"a", "a"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        CHECK_IN(cases[i].text,
-                 span_equals_text(span_trim(span_of(cases[i].text)), cases[i].trimmed));
+        CHECK_ROW(span_equals_text(span_trim(span_of(cases[i].text)), cases[i].trimmed), cases[i].text);
     CHECK(span_trim((struct span){0}).size == 0);
 }
 
-static void test_span_next(void)
+TEST(span_next)
 {
     static const struct {
         const char *text, *joined; // the parts, each in brackets
@@ -56,13 +55,13 @@ static void test_span_next(void)
         text_init(&joined, 100);
         while (span_next(&rest, ',', &part))
             text_append_format(&joined, "[%.*s]", SPAN_FMT(part));
-        CHECK_STRING(text_string(&joined), cases[i].joined);
+        CHECK_STR(text_string(&joined), cases[i].joined);
         CHECK(rest.size == 0 && !span_next(&rest, ',', &part));
         text_fini(&joined);
     }
 }
 
-static void test_span_to_integers(void)
+TEST(span_to_integers)
 {
     static const struct {
         const char *text;
@@ -96,29 +95,29 @@ static void test_span_to_integers(void)
         uint64_t as_unsigned = 0;
         int64_t as_signed = 0;
         struct span text = span_of(cases[i].text);
-        CHECK_IN(cases[i].text, span_to_uint64(text, &as_unsigned) == cases[i].is_unsigned);
-        CHECK_IN(cases[i].text, as_unsigned == cases[i].as_unsigned);
-        CHECK_IN(cases[i].text, span_to_int64(text, &as_signed) == cases[i].is_signed);
-        CHECK_IN(cases[i].text, as_signed == cases[i].as_signed);
+        CHECK_ROW(span_to_uint64(text, &as_unsigned) == cases[i].is_unsigned, cases[i].text);
+        CHECK_ROW(as_unsigned == cases[i].as_unsigned, cases[i].text);
+        CHECK_ROW(span_to_int64(text, &as_signed) == cases[i].is_signed, cases[i].text);
+        CHECK_ROW(as_signed == cases[i].as_signed, cases[i].text);
     }
     uint64_t value;
     CHECK(!span_to_uint64(SPAN("1\0"), &value));
     CHECK(!span_to_uint64((struct span){0}, &value));
 }
 
-static void test_span_copies(void)
+TEST(span_copies)
 {
     char out[4] = "zzz";
     CHECK(span_copy(SPAN("abc"), out, sizeof(out)));
-    CHECK_STRING(out, "abc");
+    CHECK_STR(out, "abc");
     CHECK(!span_copy(SPAN("abcd"), out, sizeof(out)));
-    CHECK_STRING(out, "");
+    CHECK_STR(out, "");
     memcpy(out, "zzz", 4);
     CHECK(!span_copy(SPAN("a\0b"), out, sizeof(out)));
-    CHECK_STRING(out, "");
+    CHECK_STR(out, "");
     memcpy(out, "zzz", 4);
     CHECK(span_copy((struct span){0}, out, sizeof(out)));
-    CHECK_STRING(out, "");
+    CHECK_STR(out, "");
     CHECK(span_copy((struct span){0}, out, 1));
     char *copy = span_duplicate(SPAN("a\0b"));
     CHECK(copy && memcmp(copy, "a\0b", 4) == 0);
@@ -128,11 +127,11 @@ static void test_span_copies(void)
     free(copy);
 }
 
-static void test_text_grows_to_its_maximum(void)
+TEST(text_grows_to_its_maximum)
 {
     struct text text;
     text_init(&text, 1000);
-    CHECK_STRING(text_string(&text), "");
+    CHECK_STR(text_string(&text), "");
     CHECK(text_span(&text).size == 0);
     for (int i = 0; i < 1000; i++) {
         text_append_char(&text, (char)('a' + i % 26));
@@ -146,27 +145,27 @@ static void test_text_grows_to_its_maximum(void)
     CHECK(text.failed && text.size == 1000);
     text_clear(&text);
     CHECK(!text.failed && text.size == 0);
-    CHECK_STRING(text_string(&text), "");
+    CHECK_STR(text_string(&text), "");
     text_append_string(&text, "again");
-    CHECK_STRING(text_string(&text), "again");
+    CHECK_STR(text_string(&text), "again");
     text_fini(&text);
     CHECK(!text.data && text.size == 0);
 }
 
-static void test_text_that_failed_stays_as_it_was(void)
+TEST(text_that_failed_stays_as_it_was)
 {
     struct text text;
     text_init(&text, 5);
     text_append_string(&text, "abc");
     text_append_string(&text, "def");
     CHECK(text.failed);
-    CHECK_STRING(text_string(&text), "abc");
+    CHECK_STR(text_string(&text), "abc");
     text_append_string(&text, "d"); // would fit, but would hide the gap
     text_append_char(&text, 'd');
     text_append_int(&text, 1);
     text_append_format(&text, "%d", 1);
     text_append_span(&text, SPAN("d"));
-    CHECK_STRING(text_string(&text), "abc");
+    CHECK_STR(text_string(&text), "abc");
     CHECK(!text_take(&text));
     CHECK(!text.data);
 
@@ -181,11 +180,11 @@ static void test_text_that_failed_stays_as_it_was(void)
     text_append_char(&text, 'a');
     text_append(&text, "never read", SIZE_MAX - 1); // size + NUL overflows
     CHECK(text.failed);
-    CHECK_STRING(text_string(&text), "a");
+    CHECK_STR(text_string(&text), "a");
     text_fini(&text);
 }
 
-static void test_text_formats(void)
+TEST(text_formats)
 {
     struct text text;
     char long_text[301];
@@ -193,9 +192,9 @@ static void test_text_formats(void)
     long_text[300] = '\0';
     text_init(&text, 1000);
     text_append_format(&text, "%s-%d", "a", 5);
-    CHECK_STRING(text_string(&text), "a-5");
+    CHECK_STR(text_string(&text), "a-5");
     text_append_format(&text, "%s", "");
-    CHECK_STRING(text_string(&text), "a-5");
+    CHECK_STR(text_string(&text), "a-5");
     text_append_format(&text, "%s", long_text); // longer than the room that is left
     CHECK(text.size == 303 && text.data[303] == '\0' && text.data[302] == 'x');
     text_append_format(&text, "%s%s%s", long_text, long_text, long_text);
@@ -214,7 +213,7 @@ static void test_text_formats(void)
     }
 }
 
-static void test_text_integers(void)
+TEST(text_integers)
 {
     static const struct {
         int64_t value;
@@ -231,12 +230,12 @@ static void test_text_integers(void)
         struct text text;
         text_init(&text, 20);
         text_append_int(&text, cases[i].value);
-        CHECK_STRING(text_string(&text), cases[i].text);
+        CHECK_STR(text_string(&text), cases[i].text);
         text_fini(&text);
     }
 }
 
-static void test_text_is_taken(void)
+TEST(text_is_taken)
 {
     struct text text;
     text_init(&text, 100);
@@ -250,16 +249,16 @@ static void test_text_is_taken(void)
     free(taken);
 }
 
-static void test_hex(void)
+TEST(hex)
 {
     char out[9];
     hex_encode((const unsigned char *)"\x00\x0f\xf0\xff", 4, out);
-    CHECK_STRING(out, "000ff0ff");
+    CHECK_STR(out, "000ff0ff");
     hex_encode(NULL, 0, out);
-    CHECK_STRING(out, "");
+    CHECK_STR(out, "");
 }
 
-static void test_base64_vectors(void)
+TEST(base64_vectors)
 {
     // RFC 4648 §10, and the two digits that the URL alphabet has otherwise.
     static const struct {
@@ -280,7 +279,7 @@ static void test_base64_vectors(void)
         size_t plain_size = strlen(cases[i].plain);
         size_t size = 99;
         base64_encode((const unsigned char *)cases[i].plain, plain_size, encoded);
-        CHECK_STRING(encoded, cases[i].padded);
+        CHECK_STR(encoded, cases[i].padded);
         CHECK(base64_encoded_size(plain_size) == strlen(cases[i].padded));
         CHECK(base64_decode(span_of(cases[i].padded), decoded, sizeof(decoded), &size));
         CHECK(size == plain_size && memcmp(decoded, cases[i].plain, size) == 0);
@@ -290,7 +289,7 @@ static void test_base64_vectors(void)
     }
 }
 
-static void test_base64_refuses(void)
+TEST(base64_refuses)
 {
     static const char *const cases[] = {
         "Z",     "=",      "==",     "===",    "====",   "Zg=",     "Zg===",   "Zm8==",
@@ -301,14 +300,14 @@ static void test_base64_refuses(void)
     unsigned char out[16];
     size_t size;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        CHECK_IN(cases[i], !base64_decode(span_of(cases[i]), out, sizeof(out), &size));
+        CHECK_ROW(!base64_decode(span_of(cases[i]), out, sizeof(out), &size), cases[i]);
     CHECK(!base64_decode(SPAN("Zm9v\0"), out, sizeof(out), &size));
     CHECK(!base64_decode(SPAN("Zm9v"), out, 2, &size));
     CHECK(!base64_decode(SPAN("Zg"), out, 0, &size));
     CHECK(base64_decode((struct span){0}, out, 0, &size) && size == 0);
 }
 
-static void test_base64_round_trips(void)
+TEST(base64_round_trips)
 {
     unsigned char bytes[256];
     for (size_t i = 0; i < sizeof(bytes); i++)
@@ -324,7 +323,7 @@ static void test_base64_round_trips(void)
     }
 }
 
-static void test_utf8(void)
+TEST(utf8)
 {
     static const struct {
         const char *text;
@@ -366,7 +365,7 @@ static void test_utf8(void)
         {"12345678\xff", false},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        CHECK_IN(cases[i].text, utf8_is_valid(span_of(cases[i].text)) == cases[i].is_valid);
+        CHECK_ROW(utf8_is_valid(span_of(cases[i].text)) == cases[i].is_valid, cases[i].text);
     CHECK(utf8_is_valid(SPAN("a\0b")));
     CHECK(utf8_sequence_size((struct span){0}) == 0);
     CHECK(utf8_sequence_size(SPAN("\0")) == 1);
@@ -375,7 +374,7 @@ static void test_utf8(void)
     CHECK(utf8_sequence_size((struct span){.data = "\xe2\x82\xac", .size = 2}) == 0);
 }
 
-static void test_hash(void)
+TEST(hash)
 {
     // Vectors of the FNV authors' test suite.
     CHECK(hash_bytes((struct span){0}) == UINT64_C(0xcbf29ce484222325));
@@ -384,23 +383,4 @@ static void test_hash(void)
     CHECK(hash_bytes(SPAN("\xff\0\0\x01")) == UINT64_C(0x6961196491cc682d));
 }
 
-int main(void)
-{
-    RUN(test_spans_compare);
-    RUN(test_span_trim);
-    RUN(test_span_next);
-    RUN(test_span_to_integers);
-    RUN(test_span_copies);
-    RUN(test_text_grows_to_its_maximum);
-    RUN(test_text_that_failed_stays_as_it_was);
-    RUN(test_text_formats);
-    RUN(test_text_integers);
-    RUN(test_text_is_taken);
-    RUN(test_hex);
-    RUN(test_base64_vectors);
-    RUN(test_base64_refuses);
-    RUN(test_base64_round_trips);
-    RUN(test_utf8);
-    RUN(test_hash);
-    return UNIT_END();
-}
+UNIT_MAIN()

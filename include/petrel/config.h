@@ -8,7 +8,7 @@
 #include "petrel/log.h"
 #include "petrel/network.h"
 
-enum { CONFIG_ERROR_SIZE = 320, CONFIG_MAX_KEYS = 32 };
+enum { CONFIG_ERROR_SIZE = 512, CONFIG_MAX_KEYS = 32 };
 
 enum config_origin {
     CONFIG_FROM_DEFAULT,

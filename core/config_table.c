@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of all settings: flags, environment, file, `petrel config` and the documentation come from it.
+// A new setting is a field of struct config and a row here.
+#include "config_table.h"
+
+#include <string.h>
+
+#define FIELD(name) .offset = offsetof(struct config, name)
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, KIB = 1024, MIB = 1024 * KIB };
+#define DAY (INT64_C(24) * HOUR)
+
+const struct config_entry config_entries[] = {
+    {
+        .key = "redis_url",
+        .flag = "--redis-url",
+        .environment = "PETREL_REDIS_URL",
+        .type = CONFIG_REDIS_URL,
+        FIELD(redis_url),
+        .default_text = "",
+        .meaning = "Where Redis is: redis://[user:password@]host[:port][/db], rediss:// with TLS, or "
+                   "unix:///path[?db=n]. Empty: 127.0.0.1:6379; `serve` starts a private one if there is "
+                   "none.",
+    },
+    {
+        .key = "namespace",
+        .flag = "--namespace",
+        .environment = "PETREL_NAMESPACE",
+        .type = CONFIG_NAMESPACE,
+        FIELD(namespace_name),
+        .default_text = "petrel",
+        .meaning = "First part of every Redis key, so that several installations can share one Redis.",
+    },
+    {
+        .key = "shards",
+        .flag = "--shards",
+        .environment = "PETREL_SHARDS",
+        .type = CONFIG_NUMBER32,
+        FIELD(shards),
+        .minimum = 1,
+        .maximum = SHARDS_MAX,
+        .default_text = "1",
+        .meaning = "Independent sets of Redis keys; the same for every instance and every producer.",
+    },
+    {
+        .key = "listen",
+        .flag = "--listen",
+        .environment = "PETREL_LISTEN",
+        .type = CONFIG_LISTEN,
+        FIELD(listen),
+        .default_text = "127.0.0.1:8080",
+        .meaning = "Address and port of the admin API and the web page; port 0 takes a free one.",
+    },
+    {
+        .key = "admin_key",
+        .flag = "--admin-key",
+        .environment = "PETREL_ADMIN_KEY",
+        .type = CONFIG_KEY,
+        FIELD(admin_key),
+        .minimum = 16,
+        .maximum = 256,
+        .default_text = "",
+        .is_secret = true,
+        .meaning = "Key of the admin API. Empty: the one in data_dir, made at the first start. Prefer the "
+                   "environment: flags are visible to every user of the machine.",
+    },
+    {
+        .key = "data_dir",
+        .flag = "--data-dir",
+        .environment = "PETREL_DATA_DIR",
+        .type = CONFIG_TEXT,
+        FIELD(data_dir),
+        .minimum = 1,
+        .maximum = 4000,
+        .default_text = "./petrel-data",
+        .meaning = "Folder for the admin key and the private Redis's data.",
+    },
+    {
+        .key = "workers",
+        .flag = "--workers",
+        .environment = "PETREL_WORKERS",
+        .type = CONFIG_WORKERS,
+        FIELD(workers),
+        .minimum = 1,
+        .maximum = 256,
+        .default_text = "auto",
+        .meaning = "Threads that deliver; auto is one per core.",
+    },
+    {
+        .key = "retry_schedule",
+        .flag = "--retry-schedule",
+        .environment = "PETREL_RETRY_SCHEDULE",
+        .type = CONFIG_SCHEDULE,
+        FIELD(retry_schedule),
+        .default_text = BACKOFF_DEFAULT,
+        .meaning = "How long to wait after each failed attempt, each with a jitter of 20 %; after the last "
+                   "one the delivery is a dead letter. A subscription may have its own.",
+    },
+    {
+        .key = "request_timeout",
+        .flag = "--request-timeout",
+        .environment = "PETREL_REQUEST_TIMEOUT",
+        .type = CONFIG_DURATION,
+        FIELD(request_timeout_ms),
+        .minimum = 100,
+        .maximum = 120 * SECOND,
+        .default_text = "15s",
+        .meaning = "Deadline of one attempt over everything: DNS, connect, TLS, request, whole response. "
+                   "A subscription may have its own.",
+    },
+    {
+        .key = "connect_timeout",
+        .flag = "--connect-timeout",
+        .environment = "PETREL_CONNECT_TIMEOUT",
+        .type = CONFIG_DURATION,
+        FIELD(connect_timeout_ms),
+        .minimum = 100,
+        .maximum = 120 * SECOND,
+        .default_text = "5s",
+        .meaning = "Part of it for DNS, connect and TLS.",
+    },
+    {
+        .key = "shutdown_timeout",
+        .flag = "--shutdown-timeout",
+        .environment = "PETREL_SHUTDOWN_TIMEOUT",
+        .type = CONFIG_DURATION,
+        FIELD(shutdown_timeout_ms),
+        .minimum = 0,
+        .maximum = 10 * MINUTE,
+        .default_text = "30s",
+        .meaning = "After SIGTERM, how long attempts in flight may go on before their deliveries are "
+                   "parked.",
+    },
+    {
+        .key = "max_in_flight",
+        .flag = "--max-in-flight",
+        .environment = "PETREL_MAX_IN_FLIGHT",
+        .type = CONFIG_NUMBER32,
+        FIELD(max_in_flight),
+        .minimum = 1,
+        .maximum = 100000,
+        .default_text = "2048",
+        .meaning = "Attempts at once, whole process.",
+    },
+    {
+        .key = "max_concurrency",
+        .flag = "--max-concurrency",
+        .environment = "PETREL_MAX_CONCURRENCY",
+        .type = CONFIG_NUMBER32,
+        FIELD(max_concurrency),
+        .minimum = 1,
+        .maximum = 10000,
+        .default_text = "64",
+        .meaning = "Attempts at once per subscription, unless it has its own.",
+    },
+    {
+        .key = "allow_networks",
+        .flag = "--allow-networks",
+        .environment = "PETREL_ALLOW_NETWORKS",
+        .type = CONFIG_NETWORKS,
+        FIELD(allow_networks),
+        .default_text = "",
+        .meaning = "Private networks that subscribers may be in, as 10.0.0.0/8,127.0.0.1; all others than "
+                   "public addresses are refused.",
+    },
+    {
+        .key = "ca_file",
+        .flag = "--ca-file",
+        .environment = "PETREL_CA_FILE",
+        .type = CONFIG_TEXT,
+        FIELD(ca_file),
+        .minimum = 0,
+        .maximum = 4000,
+        .default_text = "",
+        .meaning = "PEM file of the authorities that vouch for subscribers' certificates. Empty: the "
+                   "system's.",
+    },
+    {
+        .key = "max_event_bytes",
+        .flag = "--max-event-bytes",
+        .environment = "PETREL_MAX_EVENT_BYTES",
+        .type = CONFIG_BYTES,
+        FIELD(max_event_bytes),
+        .minimum = KIB,
+        .maximum = 16 * MIB,
+        .default_text = "256KiB",
+        .meaning = "Largest event, all fields together; larger ones are rejected.",
+    },
+    {
+        .key = "dedupe_window",
+        .flag = "--dedupe-window",
+        .environment = "PETREL_DEDUPE_WINDOW",
+        .type = CONFIG_DURATION,
+        FIELD(dedupe_window_ms),
+        .minimum = SECOND,
+        .maximum = 30 * DAY,
+        .default_text = "24h",
+        .meaning = "How long the same event id again is taken for a repeat and dropped.",
+    },
+    {
+        .key = "retain_events",
+        .flag = "--retain-events",
+        .environment = "PETREL_RETAIN_EVENTS",
+        .type = CONFIG_RETENTION,
+        FIELD(retain_events),
+        .minimum = 0,
+        .maximum = INT64_C(1000000000),
+        .default_text = "100000",
+        .meaning = "Settled events kept in the stream of a shard, by count and, after a comma, by age "
+                   "(100000,7d).",
+    },
+    {
+        .key = "instance_timeout",
+        .flag = "--instance-timeout",
+        .environment = "PETREL_INSTANCE_TIMEOUT",
+        .type = CONFIG_DURATION,
+        FIELD(instance_timeout_ms),
+        .minimum = SECOND,
+        .maximum = 10 * MINUTE,
+        .default_text = "6s",
+        .meaning = "A silent instance is taken for dead after this; its work is taken over.",
+    },
+    {
+        .key = "rotation_grace",
+        .flag = "--rotation-grace",
+        .environment = "PETREL_ROTATION_GRACE",
+        .type = CONFIG_DURATION,
+        FIELD(rotation_grace_ms),
+        .minimum = 0,
+        .maximum = 90 * DAY,
+        .default_text = "24h",
+        .meaning = "How long a rotated secret keeps signing beside the new one.",
+    },
+    {
+        .key = "attempts_log",
+        .flag = "--attempts-log",
+        .environment = "PETREL_ATTEMPTS_LOG",
+        .type = CONFIG_NUMBER64,
+        FIELD(attempts_log),
+        .minimum = 0,
+        .maximum = INT64_C(100000000),
+        .default_text = "100000",
+        .meaning = "Entries kept in the log of attempts, per shard.",
+    },
+    {
+        .key = "log_level",
+        .flag = "--log-level",
+        .environment = "PETREL_LOG_LEVEL",
+        .type = CONFIG_LOG_LEVEL,
+        FIELD(log_level),
+        .default_text = "info",
+        .meaning = "What is logged: debug, info, warn or error and what is above.",
+    },
+    {
+        .key = "log_format",
+        .flag = "--log-format",
+        .environment = "PETREL_LOG_FORMAT",
+        .type = CONFIG_LOG_FORMAT,
+        FIELD(log_format),
+        .default_text = "logfmt",
+        .meaning = "Form of a log line: logfmt or json.",
+    },
+};
+
+const size_t config_entry_count = sizeof config_entries / sizeof config_entries[0];
+_Static_assert(sizeof config_entries / sizeof config_entries[0] <= CONFIG_MAX_KEYS,
+               "struct config has room for the origins of CONFIG_MAX_KEYS settings");
+
+static bool is_same_key(struct span a, const char *b)
+{
+    for (size_t i = 0; i < a.size; i++) {
+        char c = a.data[i] == '-' ? '_' : a.data[i];
+        if (c != b[i]) // the end of b included
+            return false;
+    }
+    return b[a.size] == '\0';
+}
+
+const struct config_entry *config_find_entry(struct span key)
+{
+    for (size_t i = 0; i < config_entry_count; i++) {
+        if (is_same_key(key, config_entries[i].key))
+            return &config_entries[i];
+    }
+    return NULL;
+}
+
+// How many characters must be put in, taken out or changed to make one of the other (Levenshtein).
+static size_t distance(struct span a, struct span b)
+{
+    enum { LONGEST = 40 };
+    size_t row[LONGEST + 1];
+    if (a.size > LONGEST || b.size > LONGEST)
+        return LONGEST;
+    for (size_t j = 0; j <= b.size; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a.size; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b.size; j++) {
+            char c = a.data[i - 1] == '-' ? '_' : a.data[i - 1];
+            size_t changed = diagonal + (c != b.data[j - 1]);
+            size_t moved = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = changed < moved ? changed : moved;
+        }
+    }
+    return row[b.size];
+}
+
+const struct config_entry *config_guess_entry(struct span key)
+{
+    const struct config_entry *best = NULL;
+    size_t best_distance = key.size / 3 + 1; // a third of it wrong is no typing error any more
+    for (size_t i = 0; i < config_entry_count; i++) {
+        size_t found = distance(key, span_of(config_entries[i].key));
+        if (found <= best_distance && (!best || found < best_distance)) {
+            best = &config_entries[i];
+            best_distance = found;
+        }
+    }
+    return best;
+}

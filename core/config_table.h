@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inside of the configuration: the table's rows, values by type, and the file's reader.
+#ifndef PETREL_CONFIG_TABLE_H
+#define PETREL_CONFIG_TABLE_H
+
+#include "petrel/config.h"
+#include "petrel/keys.h"
+
+enum { CONFIG_RULE_SIZE = 200 };
+
+enum config_type {
+    CONFIG_TEXT,
+    CONFIG_REDIS_URL,
+    CONFIG_NAMESPACE,
+    CONFIG_LISTEN,
+    CONFIG_KEY,
+    CONFIG_NUMBER32,
+    CONFIG_NUMBER64,
+    CONFIG_WORKERS,
+    CONFIG_BYTES,
+    CONFIG_DURATION,
+    CONFIG_SCHEDULE,
+    CONFIG_NETWORKS,
+    CONFIG_RETENTION, // two fields: retain_events and retain_age_ms
+    CONFIG_LOG_LEVEL,
+    CONFIG_LOG_FORMAT,
+};
+
+struct config_entry {
+    const char *key;
+    const char *flag;
+    const char *environment;
+    enum config_type type;
+    size_t offset;        // of the field in struct config
+    int64_t minimum;      // of a number, bytes, ms; of a text's length
+    int64_t maximum;
+    const char *default_text;
+    const char *meaning;
+    bool is_secret;
+};
+
+extern const struct config_entry config_entries[];
+extern const size_t config_entry_count;
+
+// NULL if there is none. '-' counts as '_'.
+const struct config_entry *config_find_entry(struct span key);
+// The known key that `key` looks most like; NULL if it looks like none.
+const struct config_entry *config_guess_entry(struct span key);
+
+// ---- values by type (config_value.c)
+// Parses into the entry's field, freeing what was there. False: rule says what is right, as "expected …".
+bool config_parse_value(const struct config_entry *entry, struct span text, struct config *config,
+                        char rule[CONFIG_RULE_SIZE]);
+void config_format_entry(const struct config_entry *entry, const struct config *config,
+                         struct text *out);
+const char *config_type_text(enum config_type type);
+void config_free_value(const struct config_entry *entry, struct config *config);
+
+// ---- the file (config_file.c)
+// Called per key, in the file's order; false stops.
+typedef bool config_on_setting(void *arg, const struct config_entry *entry, struct span value,
+                               int line);
+// False when the file can't be read, is malformed, or the callback stopped it without filling error itself.
+bool config_read_file(const char *path, config_on_setting *on_setting, void *arg,
+                      char error[CONFIG_ERROR_SIZE]);
+
+#endif

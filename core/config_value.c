@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: Apache-2.0
+// Values of settings by type: text → field with its limits, field → text.
+// Every refusal says what is right, so that the error line needs no manual.
+#include <assert.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_table.h"
+#include "petrel/redis_url.h"
+#include "petrel/timestamp.h"
+
+static void *field_of(const struct config_entry *entry, struct config *config)
+{
+    return (char *)config + entry->offset;
+}
+
+__attribute__((format(printf, 2, 3))) static bool refuse(char rule[CONFIG_RULE_SIZE],
+                                                         const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(rule, CONFIG_RULE_SIZE, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+// ---- texts
+
+static bool set_text(char **field, struct span text, char rule[CONFIG_RULE_SIZE])
+{
+    char *copy = span_duplicate(text);
+    if (!copy)
+        return refuse(rule, "expected enough memory");
+    free(*field);
+    *field = copy;
+    return true;
+}
+
+static bool is_printable(struct span text, bool is_space_allowed)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c < 0x20 || c == 0x7f || (!is_space_allowed && (c == ' ' || c >= 0x80)))
+            return false;
+    }
+    return true;
+}
+
+static bool check_length(const struct config_entry *entry, struct span text,
+                         char rule[CONFIG_RULE_SIZE])
+{
+    bool is_key = entry->type == CONFIG_KEY;
+    if (is_key && text.size == 0)
+        return true;
+    if ((int64_t)text.size >= entry->minimum && (int64_t)text.size <= entry->maximum &&
+        is_printable(text, !is_key))
+        return true;
+    return refuse(rule, "expected %lld to %lld printable characters%s", (long long)entry->minimum,
+                  (long long)entry->maximum, is_key ? " of ASCII without spaces" : "");
+}
+
+static bool check_redis_url(struct span text, char rule[CONFIG_RULE_SIZE])
+{
+    char error[REDIS_URL_ERROR_SIZE];
+    struct redis_url url;
+    if (text.size == 0)
+        return true;
+    bool is_good = redis_url_parse(text, &url, error);
+    if (is_good)
+        explicit_bzero(&url, sizeof url);
+    return is_good || refuse(rule, "%.190s", error);
+}
+
+static bool check_listen(struct span text, char rule[CONFIG_RULE_SIZE])
+{
+    const char *colon = text.size ? memrchr(text.data, ':', text.size) : NULL;
+    size_t host_size = colon ? (size_t)(colon - text.data) : 0;
+    struct span port = {.data = colon ? colon + 1 : NULL,
+                        .size = colon ? text.size - host_size - 1 : 0};
+    uint64_t number;
+    bool is_bracketed = host_size > 2 && text.data[0] == '[' && text.data[host_size - 1] == ']';
+    bool has_inner_colon = host_size && memchr(text.data, ':', host_size);
+    if (host_size == 0 || host_size > 255 || !is_printable(text, false) ||
+        (has_inner_colon && !is_bracketed) || !span_to_uint64(port, &number) ||
+        number > UINT16_MAX)
+        return refuse(rule, "expected address:port, as 127.0.0.1:8080 or [::1]:8080");
+    return true;
+}
+
+static bool parse_text(const struct config_entry *entry, struct span text, char **field,
+                       char rule[CONFIG_RULE_SIZE])
+{
+    bool is_good = true;
+    if (entry->type == CONFIG_REDIS_URL)
+        is_good = check_redis_url(text, rule);
+    else if (entry->type == CONFIG_LISTEN)
+        is_good = check_listen(text, rule);
+    else if (entry->type == CONFIG_NAMESPACE)
+        is_good = keys_is_namespace(text) ||
+                  refuse(rule, "expected 1 to 64 characters of A-Z a-z 0-9 _ . -");
+    else
+        is_good = check_length(entry, text, rule);
+    return is_good && set_text(field, text, rule);
+}
+
+// ---- numbers
+
+static bool is_within(const struct config_entry *entry, int64_t value)
+{
+    return value >= entry->minimum && value <= entry->maximum;
+}
+
+static bool parse_number(const struct config_entry *entry, struct span text, int64_t *value,
+                         char rule[CONFIG_RULE_SIZE])
+{
+    if (span_to_int64(text, value) && is_within(entry, *value))
+        return true;
+    return refuse(rule, "expected a whole number from %lld to %lld%s", (long long)entry->minimum,
+                  (long long)entry->maximum, entry->type == CONFIG_WORKERS ? ", or auto" : "");
+}
+
+static uint32_t count_cores(void)
+{
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    if (sched_getaffinity(0, sizeof cores, &cores) != 0 || CPU_COUNT(&cores) < 1)
+        return 1;
+    return (uint32_t)CPU_COUNT(&cores);
+}
+
+static bool parse_number32(const struct config_entry *entry, struct span text, uint32_t *field,
+                           char rule[CONFIG_RULE_SIZE])
+{
+    int64_t value;
+    bool is_auto = span_equals_text(text, "auto") || span_equals_text(text, "0");
+    if (entry->type == CONFIG_WORKERS && is_auto) {
+        uint32_t cores = count_cores();
+        *field = cores < entry->maximum ? cores : (uint32_t)entry->maximum;
+        return true;
+    }
+    if (!parse_number(entry, text, &value, rule))
+        return false;
+    *field = (uint32_t)value;
+    return true;
+}
+
+static void format_bytes(int64_t bytes, struct text *out)
+{
+    static const char *const units[] = {"", "KiB", "MiB", "GiB"};
+    size_t unit = 0;
+    while (bytes >= 1024 && bytes % 1024 == 0 && unit < 3) {
+        bytes /= 1024;
+        unit++;
+    }
+    text_append_int(out, bytes);
+    text_append_string(out, units[unit]);
+}
+
+static bool parse_bytes(const struct config_entry *entry, struct span text, uint64_t *field,
+                        char rule[CONFIG_RULE_SIZE])
+{
+    static const struct {
+        const char *suffix;
+        int shift;
+    } units[] = {{"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"B", 0}, {"", 0}};
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        struct span suffix = span_of(units[i].suffix);
+        struct span digits = {.data = text.data, .size = text.size - suffix.size};
+        int64_t value;
+        if (text.size <= suffix.size ||
+            memcmp(text.data + digits.size, suffix.data, suffix.size) != 0)
+            continue;
+        digits = span_trim(digits);
+        if (!span_to_int64(digits, &value) || value < 0 || value > (INT64_MAX >> units[i].shift) ||
+            !is_within(entry, value << units[i].shift))
+            break;
+        *field = (uint64_t)value << units[i].shift;
+        return true;
+    }
+    struct text limits;
+    text_init(&limits, 64);
+    format_bytes(entry->minimum, &limits);
+    text_append_string(&limits, " to ");
+    format_bytes(entry->maximum, &limits);
+    refuse(rule, "expected a size from %s, as 262144, 256KiB or 1MiB", text_string(&limits));
+    text_fini(&limits);
+    return false;
+}
+
+static bool parse_duration(const struct config_entry *entry, struct span text, int64_t *field,
+                           char rule[CONFIG_RULE_SIZE])
+{
+    int64_t value;
+    if (duration_parse(text, &value) && is_within(entry, value)) {
+        *field = value;
+        return true;
+    }
+    char minimum[DURATION_SIZE];
+    char maximum[DURATION_SIZE];
+    duration_format(entry->minimum, minimum);
+    duration_format(entry->maximum, maximum);
+    return refuse(rule, "expected a length of time from %s to %s, as 250ms, 5s, 30m, 2h or 1d",
+                  minimum, maximum);
+}
+
+// ---- the others
+
+static bool parse_schedule(struct span text, struct backoff *field, char rule[CONFIG_RULE_SIZE])
+{
+    char error[BACKOFF_ERROR_SIZE];
+    return backoff_parse(text, field, error) || refuse(rule, "%s", error);
+}
+
+static bool parse_networks(struct span text, struct network_list *field,
+                           char rule[CONFIG_RULE_SIZE])
+{
+    char error[NETWORK_ERROR_SIZE];
+    struct network_list list = {0};
+    if (!network_list_parse(text, &list, error))
+        return refuse(rule, "%s", error);
+    network_list_fini(field);
+    *field = list;
+    return true;
+}
+
+static bool parse_retention(const struct config_entry *entry, struct span text,
+                            struct config *config, char rule[CONFIG_RULE_SIZE])
+{
+    struct span count_text = {0};
+    int64_t count;
+    int64_t age_ms = 0;
+    bool has_count = span_next(&text, ',', &count_text);
+    struct span age = span_trim(text);
+    if (!has_count || !span_to_int64(span_trim(count_text), &count) || !is_within(entry, count) ||
+        (age.size > 0 && !duration_parse(age, &age_ms)))
+        return refuse(rule, "expected a count from %lld to %lld, or a count and an age as 100000,7d",
+                      (long long)entry->minimum, (long long)entry->maximum);
+    config->retain_events = (uint64_t)count;
+    config->retain_age_ms = age_ms;
+    return true;
+}
+
+static const char *const level_names[] = {
+    [LOG_LEVEL_DEBUG] = "debug",
+    [LOG_LEVEL_INFO] = "info",
+    [LOG_LEVEL_WARN] = "warn",
+    [LOG_LEVEL_ERROR] = "error",
+};
+static const char *const format_names[] = {
+    [LOG_FORMAT_LOGFMT] = "logfmt",
+    [LOG_FORMAT_JSON] = "json",
+};
+#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
+
+static bool find_name(struct span text, const char *const *names, size_t count, size_t *index)
+{
+    for (*index = 0; *index < count; ++*index) {
+        if (span_equals_text(text, names[*index]))
+            return true;
+    }
+    return false;
+}
+
+bool config_parse_value(const struct config_entry *entry, struct span text, struct config *config,
+                        char rule[CONFIG_RULE_SIZE])
+{
+    void *field = field_of(entry, config);
+    int64_t number;
+    size_t index;
+    text = span_trim(text);
+    switch (entry->type) {
+    case CONFIG_TEXT:
+    case CONFIG_REDIS_URL:
+    case CONFIG_NAMESPACE:
+    case CONFIG_LISTEN:
+    case CONFIG_KEY:
+        return parse_text(entry, text, field, rule);
+    case CONFIG_NUMBER32:
+    case CONFIG_WORKERS:
+        return parse_number32(entry, text, field, rule);
+    case CONFIG_NUMBER64:
+        if (!parse_number(entry, text, &number, rule))
+            return false;
+        *(uint64_t *)field = (uint64_t)number;
+        return true;
+    case CONFIG_BYTES:
+        return parse_bytes(entry, text, field, rule);
+    case CONFIG_DURATION:
+        return parse_duration(entry, text, field, rule);
+    case CONFIG_SCHEDULE:
+        return parse_schedule(text, field, rule);
+    case CONFIG_NETWORKS:
+        return parse_networks(text, field, rule);
+    case CONFIG_RETENTION:
+        return parse_retention(entry, text, config, rule);
+    case CONFIG_LOG_LEVEL:
+        if (!find_name(text, level_names, COUNT_OF(level_names), &index))
+            return refuse(rule, "expected debug, info, warn or error");
+        *(enum log_level *)field = (enum log_level)index;
+        return true;
+    case CONFIG_LOG_FORMAT:
+        if (!find_name(text, format_names, COUNT_OF(format_names), &index))
+            return refuse(rule, "expected logfmt or json");
+        *(enum log_format *)field = (enum log_format)index;
+        return true;
+    }
+    assert(!"no such type");
+    return false;
+}
+
+void config_free_value(const struct config_entry *entry, struct config *config)
+{
+    void *field = field_of(entry, config);
+    switch (entry->type) {
+    case CONFIG_REDIS_URL:
+    case CONFIG_KEY:
+        if (*(char **)field)
+            explicit_bzero(*(char **)field, strlen(*(char **)field));
+        free(*(char **)field);
+        return;
+    case CONFIG_TEXT:
+    case CONFIG_NAMESPACE:
+    case CONFIG_LISTEN:
+        free(*(char **)field);
+        return;
+    case CONFIG_NETWORKS:
+        network_list_fini(field);
+        return;
+    case CONFIG_NUMBER32:
+    case CONFIG_NUMBER64:
+    case CONFIG_WORKERS:
+    case CONFIG_BYTES:
+    case CONFIG_DURATION:
+    case CONFIG_SCHEDULE:
+    case CONFIG_RETENTION:
+    case CONFIG_LOG_LEVEL:
+    case CONFIG_LOG_FORMAT:
+        return;
+    }
+}
+
+const char *config_type_text(enum config_type type)
+{
+    switch (type) {
+    case CONFIG_TEXT:
+        return "text";
+    case CONFIG_REDIS_URL:
+        return "Redis URL";
+    case CONFIG_NAMESPACE:
+        return "name";
+    case CONFIG_LISTEN:
+        return "address:port";
+    case CONFIG_KEY:
+        return "secret";
+    case CONFIG_NUMBER32:
+    case CONFIG_NUMBER64:
+        return "number";
+    case CONFIG_WORKERS:
+        return "number or auto";
+    case CONFIG_BYTES:
+        return "bytes";
+    case CONFIG_DURATION:
+        return "duration";
+    case CONFIG_SCHEDULE:
+        return "list of durations";
+    case CONFIG_NETWORKS:
+        return "list of networks";
+    case CONFIG_RETENTION:
+        return "count[,duration]";
+    case CONFIG_LOG_LEVEL:
+        return "debug|info|warn|error";
+    case CONFIG_LOG_FORMAT:
+        return "logfmt|json";
+    }
+    return "";
+}
+
+// ---- field → text
+
+static void format_networks(const struct network_list *list, struct text *out)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct network *network = &list->items[i];
+        char address[NETWORK_ADDRESS_SIZE];
+        struct sockaddr_in v4 = {.sin_family = AF_INET};
+        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+        memcpy(&v4.sin_addr, network->address, sizeof v4.sin_addr);
+        memcpy(&v6.sin6_addr, network->address, sizeof v6.sin6_addr);
+        network_format_address(network->is_ipv6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4,
+                               address);
+        text_append_format(out, "%s%s/%d", i ? "," : "", address, network->prefix_bits);
+    }
+}
+
+static void format_duration(int64_t ms, struct text *out)
+{
+    char duration[DURATION_SIZE];
+    duration_format(ms, duration);
+    text_append_string(out, duration);
+}
+
+static void format_redis_url(const char *value, struct text *out)
+{
+    struct redis_url url;
+    char error[REDIS_URL_ERROR_SIZE];
+    if (!redis_url_parse(span_of(value), &url, error))
+        return; // empty
+    redis_url_format_safe(&url, out);
+    explicit_bzero(&url, sizeof url);
+}
+
+void config_format_entry(const struct config_entry *entry, const struct config *config,
+                         struct text *out)
+{
+    const void *field = (const char *)config + entry->offset;
+    char schedule[BACKOFF_TEXT_SIZE];
+    switch (entry->type) {
+    case CONFIG_TEXT:
+    case CONFIG_NAMESPACE:
+    case CONFIG_LISTEN:
+        text_append_string(out, *(char *const *)field);
+        return;
+    case CONFIG_KEY:
+        text_append_string(out, **(char *const *)field ? "(set)" : "");
+        return;
+    case CONFIG_REDIS_URL:
+        format_redis_url(*(char *const *)field, out);
+        return;
+    case CONFIG_NUMBER32:
+    case CONFIG_WORKERS:
+        text_append_int(out, *(const uint32_t *)field);
+        return;
+    case CONFIG_NUMBER64:
+        text_append_int(out, *(const int64_t *)field);
+        return;
+    case CONFIG_BYTES:
+        format_bytes(*(const int64_t *)field, out);
+        return;
+    case CONFIG_DURATION:
+        format_duration(*(const int64_t *)field, out);
+        return;
+    case CONFIG_SCHEDULE:
+        backoff_format(field, schedule);
+        text_append_string(out, schedule);
+        return;
+    case CONFIG_NETWORKS:
+        format_networks(field, out);
+        return;
+    case CONFIG_RETENTION:
+        text_append_int(out, (int64_t)config->retain_events);
+        if (config->retain_age_ms) {
+            text_append_char(out, ',');
+            format_duration(config->retain_age_ms, out);
+        }
+        return;
+    case CONFIG_LOG_LEVEL:
+        text_append_string(out, level_names[config->log_level]);
+        return;
+    case CONFIG_LOG_FORMAT:
+        text_append_string(out, format_names[config->log_format]);
+        return;
+    }
+}

@@ -132,7 +132,7 @@ void claims_format_lease(struct worker *worker, char lease[LEASE_SIZE])
     const char *instance = worker->engine->instance;
     size_t size = span_of(instance).size;
     const char *tail = size > 12 ? instance + size - 12 : instance;
-    snprintf(lease, LEASE_SIZE, "%s.%u.%u", tail, worker->index, ++worker->lease_count);
+    snprintf(lease, LEASE_SIZE, "%.12s.%u.%u", tail, worker->index, ++worker->lease_count);
 }
 
 void claims_hold(struct claims *claims, struct delivery *delivery)

@@ -61,8 +61,8 @@ static const char *refuse_bytes(const struct secret *secret)
 
 static bool decode(struct span text, struct span prefix, struct secret *secret, const char **why)
 {
-    // One byte more than allowed, so that a secret too long differs from bad base64.
-    unsigned char bytes[SECRET_MAX_BYTES + 1];
+    // Whole groups of three, more than allowed, so that a secret too long is told from bad base64.
+    unsigned char bytes[(SECRET_MAX_BYTES / 3 + 1) * 3];
     size_t size = 0;
     struct span digits = {.data = text.data + prefix.size, .size = text.size - prefix.size};
     bool is_too_long = digits.size > base64_encoded_size(sizeof(bytes));

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// A subscription's life: made, copied with a change, shared by reference count, freed with its secrets wiped.
+//
+// Invariant: once it has left this module a subscription never changes; every change is a new copy. Left to
+// others: reading fields from JSON (subscription_fields.c, subscription_parse.c), writing (subscription_format.c).
+#include "petrel/subscription.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "petrel/pattern.h"
+#include "subscription_internal.h"
+
+void field_errors_add(struct field_errors *errors, const char *field, const char *format, ...)
+{
+    if (errors->count == FIELD_ERRORS_MAX)
+        return;
+    struct field_error *error = &errors->items[errors->count++];
+    snprintf(error->field, sizeof error->field, "%s", field);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+}
+
+void field_errors_add_memory(struct field_errors *errors)
+{
+    field_errors_add(errors, "", "petrel is out of memory; try again");
+}
+
+// ---- made and freed
+
+struct subscription *subscription_allocate(void)
+{
+    struct subscription *subscription = calloc(1, sizeof *subscription);
+    if (!subscription)
+        return NULL;
+    atomic_init(&subscription->references, 1);
+    subscription->description = span_duplicate(SPAN(""));
+    subscription->metadata_json = span_duplicate(SPAN("{}"));
+    if (!subscription->description || !subscription->metadata_json)
+        subscription_unref(&subscription);
+    return subscription;
+}
+
+void subscription_free_event_types(struct subscription *subscription)
+{
+    for (size_t i = 0; i < subscription->event_type_count; i++)
+        free(subscription->event_types[i]);
+    free(subscription->event_types);
+    subscription->event_types = NULL;
+    subscription->event_type_count = 0;
+}
+
+void subscription_free_headers(struct subscription *subscription)
+{
+    for (size_t i = 0; i < subscription->header_count; i++) {
+        free(subscription->headers[i].name);
+        free(subscription->headers[i].value);
+    }
+    free(subscription->headers);
+    subscription->headers = NULL;
+    subscription->header_count = 0;
+}
+
+struct subscription *subscription_ref(struct subscription *subscription)
+{
+    // Who takes a reference holds one, so nothing has to be ordered here.
+    atomic_fetch_add_explicit(&subscription->references, 1, memory_order_relaxed);
+    return subscription;
+}
+
+void subscription_unref(struct subscription **subscription)
+{
+    struct subscription *s = *subscription;
+    *subscription = NULL;
+    // Acquire and release: what others did with it is over before the last one frees it.
+    if (!s || atomic_fetch_sub_explicit(&s->references, 1, memory_order_acq_rel) != 1)
+        return;
+    subscription_free_event_types(s);
+    subscription_free_headers(s);
+    free(s->description);
+    free(s->metadata_json);
+    for (size_t i = 0; i < s->secret_count; i++)
+        secret_wipe(&s->secrets[i].secret);
+    free(s);
+}
+
+// ---- copied
+
+static bool copy_event_types(struct subscription *to, const struct subscription *from)
+{
+    to->event_types = calloc(from->event_type_count + 1, sizeof *to->event_types);
+    if (!to->event_types)
+        return false;
+    for (size_t i = 0; i < from->event_type_count; i++) {
+        to->event_types[i] = span_duplicate(span_of(from->event_types[i]));
+        if (!to->event_types[i])
+            return false;
+        to->event_type_count++;
+    }
+    return true;
+}
+
+static bool copy_headers(struct subscription *to, const struct subscription *from)
+{
+    to->headers = calloc(from->header_count + 1, sizeof *to->headers);
+    if (!to->headers)
+        return false;
+    for (size_t i = 0; i < from->header_count; i++) {
+        struct subscription_header *header = &to->headers[to->header_count++];
+        header->name = span_duplicate(span_of(from->headers[i].name));
+        header->value = span_duplicate(span_of(from->headers[i].value));
+        if (!header->name || !header->value)
+            return false;
+    }
+    return true;
+}
+
+struct subscription *subscription_copy(const struct subscription *from)
+{
+    struct subscription *to = calloc(1, sizeof *to);
+    if (!to)
+        return NULL;
+    // The plain members come over at once, but for the count that other threads may be changing; the owned
+    // ones are replaced before anything can free them.
+    const size_t skipped = offsetof(struct subscription, id);
+    memcpy((char *)to + skipped, (const char *)from + skipped, sizeof *to - skipped);
+    atomic_init(&to->references, 1);
+    to->event_types = NULL;
+    to->event_type_count = 0;
+    to->headers = NULL;
+    to->header_count = 0;
+    to->description = span_duplicate(span_of(from->description));
+    to->metadata_json = span_duplicate(span_of(from->metadata_json));
+    if (!to->description || !to->metadata_json || !copy_event_types(to, from) ||
+        !copy_headers(to, from))
+        subscription_unref(&to);
+    return to;
+}
+
+void subscription_set_reason(struct subscription *subscription, const char *reason)
+{
+    snprintf(subscription->disabled_reason, sizeof subscription->disabled_reason, "%s",
+             reason ? reason : "");
+}
+
+struct subscription *subscription_with_state(const struct subscription *from,
+                                             enum subscription_state state, const char *reason,
+                                             int64_t now_ms)
+{
+    struct subscription *to = subscription_copy(from);
+    if (!to)
+        return NULL;
+    to->state = state;
+    subscription_set_reason(to, state == SUBSCRIPTION_DISABLED ? reason : NULL);
+    to->updated_at_ms = now_ms;
+    return to;
+}
+
+// Makes the first place free: older ones move back, expired ones and one too many go.
+static void shift_secrets(struct subscription *subscription, int64_t now_ms)
+{
+    struct subscription_secret kept[SUBSCRIPTION_MAX_SECRETS];
+    size_t count = 1;
+    for (size_t i = 0; i < subscription->secret_count && count < SUBSCRIPTION_MAX_SECRETS; i++) {
+        const struct subscription_secret *secret = &subscription->secrets[i];
+        if (secret->expires_at_ms > now_ms)
+            kept[count++] = *secret;
+    }
+    explicit_bzero(subscription->secrets, sizeof subscription->secrets);
+    memcpy(subscription->secrets + 1, kept + 1, (count - 1) * sizeof kept[0]);
+    explicit_bzero(kept, sizeof kept);
+    subscription->secret_count = count;
+}
+
+struct subscription *subscription_with_rotated_secret(const struct subscription *from,
+                                                      const struct secret *secret, int64_t grace_ms,
+                                                      int64_t now_ms)
+{
+    struct subscription *to = subscription_copy(from);
+    if (!to)
+        return NULL;
+    assert(to->secret_count >= 1);
+    enum secret_kind kind = to->secrets[0].secret.kind;
+    to->secrets[0].expires_at_ms = now_ms + grace_ms; // without grace it is gone at once
+    shift_secrets(to, now_ms);
+    if (secret)
+        to->secrets[0].secret = *secret;
+    else
+        secret_generate(kind, &to->secrets[0].secret);
+    to->updated_at_ms = now_ms;
+    return to;
+}
+
+// ---- looked at
+
+const char *subscription_state_text(enum subscription_state state)
+{
+    switch (state) {
+    case SUBSCRIPTION_ACTIVE:
+        return "active";
+    case SUBSCRIPTION_PAUSED:
+        return "paused";
+    case SUBSCRIPTION_DISABLED:
+        return "disabled";
+    }
+    return "";
+}
+
+bool subscription_parse_state(struct span text, enum subscription_state *state)
+{
+    static const enum subscription_state states[] = {SUBSCRIPTION_ACTIVE, SUBSCRIPTION_PAUSED,
+                                                     SUBSCRIPTION_DISABLED};
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        if (span_equals_text(text, subscription_state_text(states[i]))) {
+            *state = states[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+bool subscription_wants(const struct subscription *subscription, struct span tenant,
+                        struct span type)
+{
+    if (!span_equals_text(tenant, subscription->tenant))
+        return false;
+    for (size_t i = 0; i < subscription->event_type_count; i++) {
+        if (pattern_matches(span_of(subscription->event_types[i]), type))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fields of a subscription, one function each: from a JSON value into the subscription, with every rule
+// and its message. The same for the API's form and the stored form.
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "petrel/header.h"
+#include "petrel/json.h"
+#include "petrel/pattern.h"
+#include "petrel/timestamp.h"
+#include "subscription_internal.h"
+
+enum {
+    TIMEOUT_MIN_MS = 100,
+    TIMEOUT_MAX_MS = 120000,
+    CONCURRENCY_MAX = 10000
+};
+
+static void refuse(struct subscription_draft *draft, const char *field, const char *message)
+{
+    field_errors_add(draft->errors, field, "%s", message);
+}
+
+static bool replace_text(struct subscription_draft *draft, char **field, struct span value)
+{
+    char *copy = span_duplicate(value);
+    if (!copy) {
+        field_errors_add_memory(draft->errors);
+        return false;
+    }
+    free(*field);
+    *field = copy;
+    return true;
+}
+
+void subscription_set_url(struct subscription_draft *draft, const cJSON *value)
+{
+    char error[URL_ERROR_SIZE];
+    struct url url;
+    draft->has_url = true;
+    if (!cJSON_IsString(value)) {
+        refuse(draft, "url", "must be a string with an http or https URL");
+        return;
+    }
+    if (!url_parse(span_of(value->valuestring), &url, error)) {
+        refuse(draft, "url", error);
+        return;
+    }
+    draft->subscription->url = url;
+    draft->subscription->destination = url_destination(&url);
+}
+
+void subscription_set_tenant(struct subscription_draft *draft, const cJSON *value)
+{
+    struct span text = cJSON_IsString(value) ? span_of(value->valuestring) : SPAN("");
+    if ((!cJSON_IsString(value) && !cJSON_IsNull(value)) || !event_is_tenant(text))
+        refuse(draft, "tenant",
+               "must be a string of at most 64 characters of A-Z a-z 0-9 _ . : -");
+    else
+        span_copy(text, draft->subscription->tenant, sizeof draft->subscription->tenant);
+}
+
+// ---- event types
+
+static bool is_known_type(const struct subscription *subscription, const char *type)
+{
+    for (size_t i = 0; i < subscription->event_type_count; i++) {
+        if (strcmp(subscription->event_types[i], type) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void add_event_type(struct subscription_draft *draft, size_t index, const cJSON *item)
+{
+    struct subscription *subscription = draft->subscription;
+    char field[FIELD_NAME_SIZE];
+    snprintf(field, sizeof field, "event_types[%zu]", index);
+    if (!cJSON_IsString(item) || !pattern_is_valid(span_of(item->valuestring))) {
+        refuse(draft, field,
+               "must be a type like invoice.paid, a prefix with a final * like invoice.*, or * for all; "
+               "at most 128 characters of A-Z a-z 0-9 _ . : / -");
+        return;
+    }
+    if (is_known_type(subscription, item->valuestring)) {
+        refuse(draft, field, "is given twice");
+        return;
+    }
+    char **place = &subscription->event_types[subscription->event_type_count];
+    if (replace_text(draft, place, span_of(item->valuestring)))
+        subscription->event_type_count++;
+}
+
+void subscription_set_event_types(struct subscription_draft *draft, const cJSON *value)
+{
+    draft->has_event_types = true;
+    int count = cJSON_IsArray(value) ? cJSON_GetArraySize(value) : 0;
+    if (count < 1 || count > SUBSCRIPTION_MAX_TYPES) {
+        refuse(draft, "event_types", "must be an array of 1 to 256 event types");
+        return;
+    }
+    subscription_free_event_types(draft->subscription);
+    draft->subscription->event_types =
+        calloc((size_t)count, sizeof *draft->subscription->event_types);
+    if (!draft->subscription->event_types) {
+        field_errors_add_memory(draft->errors);
+        return;
+    }
+    size_t index = 0;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, value) add_event_type(draft, index++, item);
+}
+
+// ---- description, metadata
+
+void subscription_set_description(struct subscription_draft *draft, const cJSON *value)
+{
+    struct span text = cJSON_IsString(value) ? span_of(value->valuestring) : SPAN("");
+    if ((!cJSON_IsString(value) && !cJSON_IsNull(value)) ||
+        text.size > SUBSCRIPTION_DESCRIPTION_MAX_BYTES)
+        refuse(draft, "description", "must be a string of at most 1024 bytes");
+    else
+        replace_text(draft, &draft->subscription->description, text);
+}
+
+// As written but for whitespace between values, so that a view fits on a line.
+static void store_metadata(struct subscription_draft *draft, struct span json)
+{
+    char **field = &draft->subscription->metadata_json;
+    if (json.size > SUBSCRIPTION_METADATA_MAX_BYTES)
+        refuse(draft, "metadata", "must have at most 16384 bytes");
+    else if (replace_text(draft, field, json))
+        cJSON_Minify(*field);
+}
+
+void subscription_set_metadata(struct subscription_draft *draft, const cJSON *value)
+{
+    struct span json = SPAN("{}");
+    if (cJSON_IsNull(value)) {
+        store_metadata(draft, json);
+        return;
+    }
+    if (!cJSON_IsObject(value) || !json_find_member(draft->text, "metadata", &json)) {
+        refuse(draft, "metadata", "must be a JSON object");
+        return;
+    }
+    if (!draft->is_patch || json.size > SUBSCRIPTION_METADATA_MAX_BYTES) {
+        store_metadata(draft, json);
+        return;
+    }
+    struct text merged;
+    text_init(&merged, (size_t)2 * SUBSCRIPTION_METADATA_MAX_BYTES + 2);
+    subscription_merge_json(span_of(draft->subscription->metadata_json), json, &merged);
+    if (merged.failed)
+        refuse(draft, "metadata", "must have at most 16384 bytes");
+    else
+        store_metadata(draft, text_span(&merged));
+    text_fini(&merged);
+}
+
+// ---- headers
+
+static struct subscription_header *find_header(struct subscription *subscription, const char *name)
+{
+    for (size_t i = 0; i < subscription->header_count; i++) {
+        if (span_equals_ignoring_case(span_of(subscription->headers[i].name), span_of(name)))
+            return &subscription->headers[i];
+    }
+    return NULL;
+}
+
+static void remove_header(struct subscription *subscription, struct subscription_header *header)
+{
+    free(header->name);
+    free(header->value);
+    size_t index = (size_t)(header - subscription->headers);
+    memmove(header, header + 1,
+            (subscription->header_count - index - 1) * sizeof *subscription->headers);
+    subscription->header_count--;
+}
+
+// Room was made before; a name that is there already gets the new value and spelling.
+static void put_header(struct subscription_draft *draft, const char *name, const char *value)
+{
+    struct subscription *subscription = draft->subscription;
+    struct subscription_header *header = find_header(subscription, name);
+    if (header)
+        remove_header(subscription, header);
+    if (subscription->header_count == HEADER_MAX_COUNT) {
+        refuse(draft, "headers", "may have at most 20 headers");
+        return;
+    }
+    struct subscription_header fresh = {.name = span_duplicate(span_of(name)),
+                                        .value = span_duplicate(span_of(value))};
+    if (!fresh.name || !fresh.value) {
+        free(fresh.name);
+        free(fresh.value);
+        field_errors_add_memory(draft->errors);
+        return;
+    }
+    subscription->headers[subscription->header_count++] = fresh;
+}
+
+static bool is_repeated(const cJSON *object, const cJSON *item)
+{
+    const cJSON *earlier;
+    cJSON_ArrayForEach(earlier, object)
+    {
+        if (earlier == item)
+            return false;
+        if (span_equals_ignoring_case(span_of(earlier->string), span_of(item->string)))
+            return true;
+    }
+    return false;
+}
+
+static void set_header(struct subscription_draft *draft, const cJSON *object, const cJSON *item)
+{
+    char field[FIELD_NAME_SIZE];
+    snprintf(field, sizeof field, "headers.%s", item->string);
+    if (is_repeated(object, item)) {
+        refuse(draft, field, "is given twice; upper and lower case make no difference");
+        return;
+    }
+    if (draft->is_patch && cJSON_IsNull(item)) {
+        struct subscription_header *header = find_header(draft->subscription, item->string);
+        if (header)
+            remove_header(draft->subscription, header);
+        return;
+    }
+    const char *why = header_refuse_name(span_of(item->string));
+    if (!why)
+        why = cJSON_IsString(item) ? header_refuse_value(span_of(item->valuestring))
+                                   : "must be a string";
+    if (why)
+        refuse(draft, field, why);
+    else
+        put_header(draft, item->string, item->valuestring);
+}
+
+void subscription_set_headers(struct subscription_draft *draft, const cJSON *value)
+{
+    struct subscription *subscription = draft->subscription;
+    if (cJSON_IsNull(value)) {
+        subscription_free_headers(subscription);
+        return;
+    }
+    if (!cJSON_IsObject(value)) {
+        refuse(draft, "headers", "must be an object of names and strings");
+        return;
+    }
+    if (cJSON_GetArraySize(value) > 2 * HEADER_MAX_COUNT) { // as many to remove as to set
+        refuse(draft, "headers", "may have at most 20 headers");
+        return;
+    }
+    struct subscription_header *headers =
+        reallocarray(subscription->headers, HEADER_MAX_COUNT, sizeof *headers);
+    if (!headers) {
+        field_errors_add_memory(draft->errors);
+        return;
+    }
+    subscription->headers = headers;
+    const cJSON *item;
+    // Removals first, so that a full list can be changed in one request.
+    cJSON_ArrayForEach(item, value)
+    {
+        if (cJSON_IsNull(item))
+            set_header(draft, value, item);
+    }
+    cJSON_ArrayForEach(item, value)
+    {
+        if (!cJSON_IsNull(item))
+            set_header(draft, value, item);
+    }
+}
+
+// ---- numbers and schedule
+
+static bool read_number(const cJSON *value, double minimum, double maximum, uint32_t *number)
+{
+    if (!cJSON_IsNumber(value) || !(value->valuedouble >= minimum) ||
+        !(value->valuedouble <= maximum) || value->valuedouble != floor(value->valuedouble))
+        return false;
+    *number = (uint32_t)value->valuedouble;
+    return true;
+}
+
+void subscription_set_timeout(struct subscription_draft *draft, const cJSON *value)
+{
+    uint32_t number = 0;
+    if (cJSON_IsNull(value) || read_number(value, TIMEOUT_MIN_MS, TIMEOUT_MAX_MS, &number))
+        draft->subscription->timeout_ms = number;
+    else
+        refuse(draft, "timeout_ms", "must be a whole number from 100 to 120000, or null");
+}
+
+void subscription_set_max_concurrency(struct subscription_draft *draft, const cJSON *value)
+{
+    uint32_t number = 0;
+    if (cJSON_IsNull(value) || read_number(value, 1, CONCURRENCY_MAX, &number))
+        draft->subscription->max_concurrency = number;
+    else
+        refuse(draft, "max_concurrency", "must be a whole number from 1 to 10000, or null");
+}
+
+static bool read_step(const cJSON *item, int64_t *delay_ms)
+{
+    uint32_t seconds;
+    if (cJSON_IsString(item))
+        return duration_parse(span_of(item->valuestring), delay_ms) &&
+               *delay_ms <= BACKOFF_MAX_STEP_MS;
+    if (!read_number(item, 0, (double)(BACKOFF_MAX_STEP_MS / 1000), &seconds))
+        return false;
+    *delay_ms = (int64_t)seconds * 1000;
+    return true;
+}
+
+void subscription_set_retry_schedule(struct subscription_draft *draft, const cJSON *value)
+{
+    struct backoff schedule = {0};
+    bool is_good = true;
+    if (cJSON_IsNull(value)) {
+        draft->subscription->has_retry_schedule = false;
+        return;
+    }
+    if (!cJSON_IsArray(value) || cJSON_GetArraySize(value) > BACKOFF_MAX_STEPS) {
+        refuse(draft, "retry_schedule",
+               "must be an array of at most 64 delays, or null for the configured schedule");
+        return;
+    }
+    const cJSON *item;
+    cJSON_ArrayForEach(item, value)
+    {
+        char field[FIELD_NAME_SIZE];
+        snprintf(field, sizeof field, "retry_schedule[%u]", schedule.steps);
+        if (!read_step(item, &schedule.delay_ms[schedule.steps++])) {
+            refuse(draft, field,
+                   "must be a length of time like 250ms, 5s, 30m, 2h or 1d, or whole seconds as a "
+                   "number; at most 30d");
+            is_good = false;
+        }
+    }
+    if (!is_good)
+        return;
+    draft->subscription->retry_schedule = schedule;
+    draft->subscription->has_retry_schedule = true;
+}
+
+// ---- signature and secret (creation only)
+
+void subscription_set_signature(struct subscription_draft *draft, const cJSON *value)
+{
+    if (cJSON_IsNull(value))
+        return;
+    const char *text = cJSON_IsString(value) ? value->valuestring : "";
+    if (strcmp(text, "v1") != 0 && strcmp(text, "v1a") != 0) {
+        refuse(draft, "signature", "must be v1 (HMAC-SHA256) or v1a (ed25519)");
+        return;
+    }
+    draft->has_signature = true;
+    draft->signature = strcmp(text, "v1") == 0 ? SECRET_HMAC : SECRET_ED25519;
+}
+
+void subscription_set_secret(struct subscription_draft *draft, const cJSON *value)
+{
+    const char *why = "must be a string like whsec_… or whsk_…";
+    if (cJSON_IsNull(value))
+        return;
+    if (cJSON_IsString(value) && secret_parse(span_of(value->valuestring), &draft->secret, &why))
+        draft->has_secret = true;
+    else
+        refuse(draft, "secret", why);
+}

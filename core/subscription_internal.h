@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Between the files of the subscription module: copies, and fields read from JSON into a subscription.
+#ifndef PETREL_SUBSCRIPTION_INTERNAL_H
+#define PETREL_SUBSCRIPTION_INTERNAL_H
+
+#include "petrel/subscription.h"
+
+struct cJSON;
+
+// A deep copy with one reference; NULL without memory.
+struct subscription *subscription_copy(const struct subscription *from);
+// With defaults, one reference, and nothing else; NULL without memory.
+struct subscription *subscription_allocate(void);
+void subscription_free_event_types(struct subscription *subscription);
+void subscription_free_headers(struct subscription *subscription);
+void subscription_set_reason(struct subscription *subscription, const char *reason);
+
+// A subscription being filled from a JSON object.
+struct subscription_draft {
+    struct subscription *subscription;
+    struct span text; // the object's text, for what must stay as it was written
+    struct field_errors *errors;
+    bool is_patch;
+    // What was given, right or wrong.
+    bool has_url, has_event_types, has_signature, has_secret;
+    enum secret_kind signature; // valid when has_signature and no error
+    struct secret secret;       // valid when has_secret and no error
+};
+
+// Reads one field's value into the subscription, or adds errors. A JSON null stands for the default.
+typedef void subscription_set_field(struct subscription_draft *draft, const struct cJSON *value);
+subscription_set_field subscription_set_url, subscription_set_tenant, subscription_set_event_types,
+    subscription_set_description, subscription_set_metadata, subscription_set_headers,
+    subscription_set_timeout, subscription_set_max_concurrency, subscription_set_retry_schedule,
+    subscription_set_signature, subscription_set_secret;
+
+// JSON merge patch (RFC 7396) of two valid JSON texts, target an object. Unchanged values keep their bytes.
+void subscription_merge_json(struct span target, struct span patch, struct text *out);
+
+void field_errors_add_memory(struct field_errors *errors);
+
+#endif

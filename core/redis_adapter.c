@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One poll handle and one prepare handle per connection. Both live on the heap together: closing them is
+// One poll handle and one idle handle per connection. An idle handle, not a prepare handle: what is written
+// while the loop runs its prepare handles would wait for the next event, whereas an active idle handle keeps
+// the loop from sleeping. Both live on the heap together: closing them is
 // asynchronous, and hiredis has freed its context by then.
 #include "redis_adapter.h"
 
@@ -8,7 +10,7 @@
 
 struct adapter {
     uv_poll_t poll;
-    uv_prepare_t prepare;
+    uv_idle_t flush;
     redisAsyncContext *context; // NULL once hiredis has let go
     int wanted;                 // UV_READABLE | UV_WRITABLE, as hiredis asked
     int polled;                 // what the loop watches
@@ -49,10 +51,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 }
 
 // Tries to write at once; only what the socket didn't take waits for writability.
-static void on_prepare(uv_prepare_t *prepare)
+static void on_flush(uv_idle_t *flush)
 {
-    struct adapter *adapter = prepare->data;
-    uv_prepare_stop(prepare);
+    struct adapter *adapter = flush->data;
+    uv_idle_stop(flush);
     if (!adapter->context || !(adapter->wanted & UV_WRITABLE))
         return;
     if (adapter->context->c.flags & REDIS_CONNECTED)
@@ -81,7 +83,7 @@ static void add_write(void *data)
     if (adapter->wanted & UV_WRITABLE)
         return;
     adapter->wanted |= UV_WRITABLE;
-    uv_prepare_start(&adapter->prepare, on_prepare);
+    uv_idle_start(&adapter->flush, on_flush);
 }
 
 static void delete_write(void *data)
@@ -97,7 +99,7 @@ static void cleanup(void *data)
     adapter->context = NULL;
     uv_poll_stop(&adapter->poll);
     uv_close((uv_handle_t *)&adapter->poll, on_handle_closed);
-    uv_close((uv_handle_t *)&adapter->prepare, on_handle_closed);
+    uv_close((uv_handle_t *)&adapter->flush, on_handle_closed);
 }
 
 int redis_adapter_attach(redisAsyncContext *context, uv_loop_t *loop)
@@ -110,8 +112,8 @@ int redis_adapter_attach(redisAsyncContext *context, uv_loop_t *loop)
         free(adapter);
         return error;
     }
-    uv_prepare_init(loop, &adapter->prepare);
-    adapter->poll.data = adapter->prepare.data = adapter;
+    uv_idle_init(loop, &adapter->flush);
+    adapter->poll.data = adapter->flush.data = adapter;
     adapter->open_handles = 2;
     adapter->context = context;
     context->ev.data = adapter;

@@ -64,7 +64,7 @@ struct redis_link {
     redisAsyncContext *context; // held in CONNECTING, HANDSHAKE, UP
     uv_timer_t timer;           // reconnect, connect deadline or the oldest request's deadline, by state
     uv_timer_t resend;          // pause after a transient answer
-    uv_prepare_t prepare;       // delivers `failed` before the loop sleeps
+    uv_idle_t fail;             // delivers `failed` before the loop sleeps
     int open_handles;
 
     struct request_list sent, parked, failed;
@@ -130,20 +130,20 @@ static void complete(struct request *request, redis_reply *reply)
         callback(arg, reply);
 }
 
-static void on_prepare(uv_prepare_t *prepare)
+static void on_fail(uv_idle_t *idle)
 {
-    struct redis_link *link = prepare->data;
+    struct redis_link *link = idle->data;
     struct request *request;
     while ((request = list_pop(&link->failed)))
         complete(request, NULL);
-    uv_prepare_stop(prepare);
+    uv_idle_stop(idle);
 }
 
 static void fail_later(struct redis_link *link, struct request *request)
 {
     list_push(&link->failed, request);
-    if (!uv_is_closing((uv_handle_t *)&link->prepare))
-        uv_prepare_start(&link->prepare, on_prepare);
+    if (!uv_is_closing((uv_handle_t *)&link->fail))
+        uv_idle_start(&link->fail, on_fail);
 }
 
 static void park(struct redis_link *link, struct request *request)
@@ -473,8 +473,8 @@ struct redis_link *redis_link_create(uv_loop_t *loop, const struct redis_link_op
     random_bytes((unsigned char *)&link->random_state, sizeof link->random_state);
     uv_timer_init(loop, &link->timer);
     uv_timer_init(loop, &link->resend);
-    uv_prepare_init(loop, &link->prepare);
-    link->timer.data = link->resend.data = link->prepare.data = link;
+    uv_idle_init(loop, &link->fail);
+    link->timer.data = link->resend.data = link->fail.data = link;
     link->open_handles = 3;
     // The first try is on the loop too, so that callbacks never run before create returned.
     link->state = LINK_WAITING;
@@ -513,7 +513,7 @@ void redis_link_close(struct redis_link *link, void (*on_closed)(void *arg), voi
         redisAsyncFree(context);
     uv_close((uv_handle_t *)&link->timer, on_handle_closed);
     uv_close((uv_handle_t *)&link->resend, on_handle_closed);
-    uv_close((uv_handle_t *)&link->prepare, on_handle_closed);
+    uv_close((uv_handle_t *)&link->fail, on_handle_closed);
 }
 
 bool redis_link_is_up(const struct redis_link *link)

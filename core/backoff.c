@@ -47,7 +47,8 @@ bool backoff_parse(struct span text, struct backoff *backoff, char error[BACKOFF
     }
     if (text.size == 0) {
         snprintf(error, BACKOFF_ERROR_SIZE,
-                 "the schedule is empty; write \"none\" for no retries, or delays like " BACKOFF_DEFAULT);
+                 "the schedule is empty; write \"none\" for no retries, or delays like %s",
+                 BACKOFF_DEFAULT);
         return false;
     }
     // span_next doesn't show what follows a final comma, which is an empty step like any other.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // From an entry of the stream to an event, or the reason why it is none.
 //
-// Everything here was written by someone else: any bytes may come, and none may crash, be dropped in silence
-// or reach a log unprintable. Invariant: an event that is returned satisfies every limit its struct states.
-// Left to others: what words look like (event_syntax.c), the stored copy (event_stored.c), rejecting.
+// Everything here was written by someone else: any bytes may come, and none may crash, be dropped
+// in silence or reach a log unprintable. Invariant: an event that is returned satisfies every limit
+// its struct states. Left to others: what words look like (event_syntax.c), the stored copy
+// (event_stored.c), rejecting.
 #include "petrel/event.h"
 
 #include <stdarg.h>
@@ -47,8 +48,10 @@ struct fields {
     struct span values[FIELD_COUNT];
 };
 
-__attribute__((format(printf, 3, 4))) static bool
-refuse(struct event_fault *fault, const char *field, const char *format, ...)
+static bool refuse(struct event_fault *fault, const char *field, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static bool refuse(struct event_fault *fault, const char *field, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -88,7 +91,8 @@ static bool refuse_value(struct event_fault *fault, enum field field, struct spa
     return refuse(fault, field_names[field], "\"%s\" %s", show(value, shown), rule);
 }
 
-// Sums the sizes; more than max_bytes, or more fields than anyone needs, is refused before anything is read.
+// Sums the sizes; more than max_bytes, or more fields than anyone needs, is refused before anything
+// is read.
 static bool check_size(const struct event_entry *entry, size_t max_bytes, struct event_fault *fault)
 {
     size_t bytes = 0;
@@ -145,8 +149,9 @@ static bool read_id(const struct fields *fields, struct event *event, struct eve
                             "must have 1 to 64 characters of A-Z a-z 0-9 _ -");
     span_copy(value, event->id, sizeof(event->id));
     if (event_parse_id(event->id, &shard, entry_id))
-        return refuse_value(fault, FIELD_ID, value,
-                            "has the form msg_<n>_<n>_<n>, which petrel keeps for the ids it makes");
+        return refuse_value(
+            fault, FIELD_ID, value,
+            "has the form msg_<n>_<n>_<n>, which petrel keeps for the ids it makes");
     event->has_own_id = true;
     return true;
 }
@@ -158,7 +163,8 @@ static bool read_labels(const struct fields *fields, struct event *event, struct
         return refuse_value(fault, FIELD_TENANT, tenant,
                             "must have at most 64 characters of A-Z a-z 0-9 _ . : -");
     struct span subscription = fields->values[FIELD_SUBSCRIPTION];
-    // Empty can't mean all: a producer that lost the id would send one customer's event to everyone.
+    // Empty can't mean all: a producer that lost the id would send one customer's event to
+    // everyone.
     if (fields->is_given[FIELD_SUBSCRIPTION] && !event_is_id(subscription))
         return refuse_value(fault, FIELD_SUBSCRIPTION, subscription,
                             "is no subscription id; leave the field out to reach all that match");
@@ -176,7 +182,8 @@ static bool read_timestamp(const struct fields *fields, uint64_t entry_ms, struc
 {
     struct span value = fields->values[FIELD_TIMESTAMP];
     if (!fields->is_given[FIELD_TIMESTAMP]) {
-        // An entry id may be any number its producer chose; the timestamp stays one that can be written.
+        // An entry id may be any number its producer chose; the timestamp stays one that can be
+        // written.
         event->timestamp_ms = (int64_t)(entry_ms < TIMESTAMP_MAX_MS ? entry_ms : TIMESTAMP_MAX_MS);
         return true;
     }

@@ -8,8 +8,9 @@
 //                          (an empty line)
 //   <the body, to the end>
 //
-// A name that isn't known is skipped, so that a newer petrel may add one while older ones still run; a
-// change of meaning needs a new version number. No value can have a line break (event_syntax.c).
+// A name that isn't known is skipped, so that a newer petrel may add one while older ones still
+// run; a change of meaning needs a new version number. No value can have a line break
+// (event_syntax.c).
 #include <stdlib.h>
 #include <string.h>
 

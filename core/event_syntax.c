@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words of an event: types, ids, tenants, trace parents, media types, entry ids and generated ids.
-// Invariant: what passes here has no space at its ends, no control character and no byte outside ASCII, and
-// fits its array in struct event. Pure.
+// The words of an event: types, ids, tenants, trace parents, media types, entry ids and generated
+// ids. Invariant: what passes here has no space at its ends, no control character and no byte
+// outside ASCII, and fits its array in struct event. Pure.
 #include "event_syntax.h"
 
 #include <stdio.h>
@@ -168,9 +168,10 @@ bool event_parse_id(const char *id, uint32_t *shard, char entry_id[EVENT_ENTRY_I
     uint64_t ms;
     uint64_t sequence;
     bool ok = span_next(&rest, '_', &prefix) && span_equals_text(prefix, "msg") &&
-              span_next(&rest, '_', &shard_text) && to_canonical_uint64(shard_text, &shard_number) &&
-              shard_number <= UINT32_MAX && span_next(&rest, '_', &ms_text) &&
-              to_canonical_uint64(ms_text, &ms) && to_canonical_uint64(rest, &sequence);
+              span_next(&rest, '_', &shard_text) &&
+              to_canonical_uint64(shard_text, &shard_number) && shard_number <= UINT32_MAX &&
+              span_next(&rest, '_', &ms_text) && to_canonical_uint64(ms_text, &ms) &&
+              to_canonical_uint64(rest, &sequence);
     if (!ok)
         return false;
     *shard = (uint32_t)shard_number;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which custom request headers may be sent: libcurl filters nothing, so what passes here is what goes out.
-// Pure. Left to others: how many there may be, and duplicates.
+// Which custom request headers may be sent: libcurl filters nothing, so what passes here is what
+// goes out. Pure. Left to others: how many there may be, and duplicates.
 #include "petrel/header.h"
 
 #include <string.h>
 
 static const char *const reserved_names[] = {
     "accept-encoding", // a response is never decompressed
-    "connection",      "content-length",    "content-type", "expect", "host",       "http2-settings",
-    "keep-alive",      "te",                "traceparent",  "trailer", "tracestate",
-    "transfer-encoding", "upgrade",         "user-agent",
+    "connection",      "content-length",    "content-type", "expect",      "host",
+    "http2-settings",  "keep-alive",        "te",           "traceparent", "trailer",
+    "tracestate",      "transfer-encoding", "upgrade",      "user-agent",
 };
 
 static const char *const reserved_prefixes[] = {"webhook-", "ce-", "proxy-"};

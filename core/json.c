@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A strict RFC 8259 scanner that builds nothing: it walks over the producer's bytes and says whether they
-// are one JSON value, or where a member of an object lies in them.
+// A strict RFC 8259 scanner that builds nothing: it walks over the producer's bytes and says
+// whether they are one JSON value, or where a member of an object lies in them.
 //
-// Invariant of the scanner: at ≤ end, and everything before `at` has been accepted. Recursion is bounded
-// by JSON_MAX_DEPTH. Left to others: building values (cJSON, in the files that read them).
+// Invariant of the scanner: at ≤ end, and everything before `at` has been accepted. Recursion is
+// bounded by JSON_MAX_DEPTH. Left to others: building values (cJSON, in the files that read them).
 #include "petrel/json.h"
 
 #include <string.h>
@@ -85,8 +85,8 @@ static size_t read_escape(const char *at, const char *end, uint32_t *code_point)
     return 12;
 }
 
-// Where the run of plain ASCII characters of a string ends: at a quote, an escape, a control character or
-// a byte of a longer UTF-8 sequence.
+// Where the run of plain ASCII characters of a string ends: at a quote, an escape, a control
+// character or a byte of a longer UTF-8 sequence.
 static const char *skip_plain(const char *at, const char *end)
 {
     while (at < end) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Networks in CIDR form, and the judgement whether petrel may connect to an address.
 //
-// The judgement is over the bytes of the sockaddr that is about to be connected, never over names or texts.
-// An IPv4-mapped IPv6 address reaches an IPv4 host, so it is one here. Left to others: asking at the right
-// moments (the sender's open-socket and pre-request callbacks).
+// The judgement is over the bytes of the sockaddr that is about to be connected, never over names
+// or texts. An IPv4-mapped IPv6 address reaches an IPv4 host, so it is one here. Left to others:
+// asking at the right moments (the sender's open-socket and pre-request callbacks).
 #include "petrel/network.h"
 
 #include <arpa/inet.h>
@@ -14,39 +14,36 @@
 
 enum { IPV4_BITS = 32, IPV6_BITS = 128, MAPPED_BITS = 96, ITEM_TEXT_SIZE = 64 };
 
-#define IPV4(a, b, c, d, bits) {.address = {a, b, c, d}, .prefix_bits = (bits)}
-
-// IANA IPv4 special-purpose registry, less what is globally reachable, plus multicast and one cloud's
-// metadata and DNS address.
+// IANA IPv4 special-purpose registry, less what is globally reachable, plus multicast and one
+// cloud's metadata and DNS address.
 static const struct network denied_ipv4[] = {
-    IPV4(0, 0, 0, 0, 8),        // this network
-    IPV4(10, 0, 0, 0, 8),       // private
-    IPV4(100, 64, 0, 0, 10),    // carrier-grade NAT
-    IPV4(127, 0, 0, 0, 8),      // loopback
-    IPV4(169, 254, 0, 0, 16),   // link-local, cloud metadata
-    IPV4(172, 16, 0, 0, 12),    // private
-    IPV4(192, 0, 0, 0, 24),     // IETF protocol assignments
-    IPV4(192, 0, 2, 0, 24),     // documentation
-    IPV4(192, 88, 99, 0, 24),   // 6to4 relays, deprecated
-    IPV4(192, 168, 0, 0, 16),   // private
-    IPV4(198, 18, 0, 0, 15),    // benchmarking
-    IPV4(198, 51, 100, 0, 24),  // documentation
-    IPV4(203, 0, 113, 0, 24),   // documentation
-    IPV4(224, 0, 0, 0, 4),      // multicast
-    IPV4(240, 0, 0, 0, 4),      // reserved, broadcast
-    IPV4(168, 63, 129, 16, 32), // Azure's host services: a public number that is always inside
+    {{0, 0, 0, 0}, 8, false},        // this network
+    {{10, 0, 0, 0}, 8, false},       // private
+    {{100, 64, 0, 0}, 10, false},    // carrier-grade NAT
+    {{127, 0, 0, 0}, 8, false},      // loopback
+    {{169, 254, 0, 0}, 16, false},   // link-local, cloud metadata
+    {{172, 16, 0, 0}, 12, false},    // private
+    {{192, 0, 0, 0}, 24, false},     // IETF protocol assignments
+    {{192, 0, 2, 0}, 24, false},     // documentation
+    {{192, 88, 99, 0}, 24, false},   // 6to4 relays, deprecated
+    {{192, 168, 0, 0}, 16, false},   // private
+    {{198, 18, 0, 0}, 15, false},    // benchmarking
+    {{198, 51, 100, 0}, 24, false},  // documentation
+    {{203, 0, 113, 0}, 24, false},   // documentation
+    {{224, 0, 0, 0}, 4, false},      // multicast
+    {{240, 0, 0, 0}, 4, false},      // reserved, broadcast
+    {{168, 63, 129, 16}, 32, false}, // Azure's host services: a public number that is always inside
 };
 
-// All of global unicast; everything else (loopback, mapped, NAT64, unique local, link-local, multicast …)
-// is outside.
-static const struct network global_ipv6 = {
-    .address = {0x20}, .prefix_bits = 3, .is_ipv6 = true};
+// All of global unicast; everything else (loopback, mapped, NAT64, unique local, link-local,
+// multicast …) is outside.
+static const struct network global_ipv6 = {.address = {0x20}, .prefix_bits = 3, .is_ipv6 = true};
 
 static const struct network denied_ipv6[] = {
-    {{0x20, 0x01}, 23, true},                         // IETF protocol assignments, Teredo among them
-    {{0x20, 0x01, 0x0d, 0xb8}, 32, true},             // documentation
-    {{0x20, 0x02}, 16, true},                         // 6to4: has an IPv4 address inside
-    {{0x3f, 0xff}, 20, true},                         // documentation
+    {{0x20, 0x01}, 23, true},             // IETF protocol assignments, Teredo among them
+    {{0x20, 0x01, 0x0d, 0xb8}, 32, true}, // documentation
+    {{0x20, 0x02}, 16, true},             // 6to4: has an IPv4 address inside
+    {{0x3f, 0xff}, 20, true},             // documentation
     {{0x26, 0x20, 0x00, 0x4f, 0x80, 0x00}, 48, true}, // AS112
 };
 
@@ -79,8 +76,8 @@ static bool any_contains(const struct network *networks, size_t count,
     return false;
 }
 
-// ISATAP (RFC 5214 §6.1) hides an IPv4 address behind any prefix: interface id 0:5efe:a.b.c.d, also with
-// the universal bit set.
+// ISATAP (RFC 5214 §6.1) hides an IPv4 address behind any prefix: interface id 0:5efe:a.b.c.d, also
+// with the universal bit set.
 static bool is_isatap(const struct network *address)
 {
     static const unsigned char marker[] = {0x00, 0x5e, 0xfe};

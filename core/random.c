@@ -37,7 +37,8 @@ void random_id(const char *prefix, char *out, size_t out_size)
         unsigned char bytes[ID_CHARACTERS];
         random_bytes(bytes, sizeof(bytes));
         for (size_t i = 0; i < sizeof(bytes) && count < ID_CHARACTERS; i++) {
-            // 248 is the largest multiple of 62 in a byte: taking more would favour some characters.
+            // 248 is the largest multiple of 62 in a byte: taking more would favour some
+            // characters.
             if (bytes[i] < 248)
                 out[count++] = characters[bytes[i] % 62];
         }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signing secrets: text to bytes and back, and making new ones.
 //
-// Invariant: a struct secret that left secret_parse or secret_generate has the size its kind demands, and
-// the public half of an ed25519 key belongs to its seed. Intermediate copies are wiped.
-// Left to others: signing (signature.c), keeping secrets encrypted at rest.
+// Invariant: a struct secret that left secret_parse or secret_generate has the size its kind
+// demands, and the public half of an ed25519 key belongs to its seed. Intermediate copies are
+// wiped. Left to others: signing (signature.c), keeping secrets encrypted at rest.
 #include "petrel/secret.h"
 
 #include <assert.h>

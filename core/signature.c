@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signing and verifying as Standard Webhooks 1.0 says: over "<id>.<timestamp>.<body>".
 //
-// HMAC is on the path of every attempt, so the algorithms are fetched once, and each thread keeps one
-// context that knows its digest: a signature then costs only the hashing. OpenSSL contexts belong to one
-// thread at a time; the fetched algorithm is shared. Left to others: which secrets sign, and when.
+// HMAC is on the path of every attempt, so the algorithms are fetched once, and each thread keeps
+// one context that knows its digest: a signature then costs only the hashing. OpenSSL contexts
+// belong to one thread at a time; the fetched algorithm is shared. Left to others: which secrets
+// sign, and when.
 #include "petrel/signature.h"
 
 #include <assert.h>
@@ -65,7 +66,8 @@ static EVP_MAC_CTX *thread_context(void)
 // "<id>.<timestamp>."; 0 if the id is too long to be one.
 static size_t format_preamble(const struct signed_content *content, char out[PREAMBLE_SIZE])
 {
-    int size = snprintf(out, PREAMBLE_SIZE, "%s.%lld.", content->id, (long long)content->timestamp_s);
+    int size =
+        snprintf(out, PREAMBLE_SIZE, "%s.%lld.", content->id, (long long)content->timestamp_s);
     return size > 0 && size < PREAMBLE_SIZE ? (size_t)size : 0;
 }
 
@@ -79,8 +81,8 @@ static bool sign_hmac(const struct secret *secret, const struct signed_content *
     return preamble_size > 0 && context &&
            EVP_MAC_init(context, secret->bytes, secret->size, NULL) == 1 &&
            EVP_MAC_update(context, (const unsigned char *)preamble, preamble_size) == 1 &&
-           EVP_MAC_update(context, (const unsigned char *)content->body.data,
-                          content->body.size) == 1 &&
+           EVP_MAC_update(context, (const unsigned char *)content->body.data, content->body.size) ==
+               1 &&
            EVP_MAC_final(context, out, &size, HMAC_BYTES) == 1 && size == HMAC_BYTES;
 }
 
@@ -101,8 +103,8 @@ static unsigned char *join_content(const struct signed_content *content, size_t 
     return joined;
 }
 
-// Both halves are given, because deriving the public one would take as long as signing. That they belong
-// together, without which a signature gives the key away, is secret.h's promise.
+// Both halves are given, because deriving the public one would take as long as signing. That they
+// belong together, without which a signature gives the key away, is secret.h's promise.
 static EVP_PKEY *load_pair(const struct secret *secret)
 {
     OSSL_PARAM parameters[] = {
@@ -182,10 +184,9 @@ static bool verify_ed25519(const struct secret *secret, const struct signed_cont
     EVP_PKEY *key =
         EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, public_key, ED25519_KEY_BYTES);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool ok =
-        joined && key && context &&
-        EVP_DigestVerifyInit_ex(context, NULL, NULL, NULL, NULL, key, NULL) == 1 &&
-        EVP_DigestVerify(context, signature, ED25519_BYTES, joined, joined_size) == 1;
+    bool ok = joined && key && context &&
+              EVP_DigestVerifyInit_ex(context, NULL, NULL, NULL, NULL, key, NULL) == 1 &&
+              EVP_DigestVerify(context, signature, ED25519_BYTES, joined, joined_size) == 1;
     EVP_MD_CTX_free(context);
     EVP_PKEY_free(key);
     free(joined);
@@ -206,7 +207,8 @@ static bool matches(const struct secret *secret, const struct signed_content *co
     return false;
 }
 
-// One part of the header: "<version>,<base64>". Versions this petrel doesn't know may hold anything.
+// One part of the header: "<version>,<base64>". Versions this petrel doesn't know may hold
+// anything.
 struct part {
     bool is_well_formed;
     bool is_of_kind;
@@ -230,10 +232,10 @@ static struct part parse_part(struct span text, enum secret_kind kind)
     return part;
 }
 
-// Every part is looked at, also after a match: a header that only some libraries accept is a fault to show.
-static enum signature_verdict verify_header(const struct secret *secret,
-                                            const struct signed_content *content,
-                                            struct span header)
+// Every part is looked at, also after a match: a header that only some libraries accept is a fault
+// to show.
+static enum signature_verdict
+verify_header(const struct secret *secret, const struct signed_content *content, struct span header)
 {
     enum signature_verdict verdict = SIGNATURE_NONE_OF_KIND;
     if (header.size == 0 || header.data[header.size - 1] == ' ')
@@ -245,8 +247,8 @@ static enum signature_verdict verify_header(const struct secret *secret,
             return SIGNATURE_MALFORMED;
         if (!part.is_of_kind || verdict == SIGNATURE_OK)
             continue;
-        verdict = matches(secret, content, part.bytes, part.size) ? SIGNATURE_OK
-                                                                  : SIGNATURE_NO_MATCH;
+        verdict =
+            matches(secret, content, part.bytes, part.size) ? SIGNATURE_OK : SIGNATURE_NO_MATCH;
     }
     return verdict;
 }
@@ -255,7 +257,8 @@ enum signature_verdict signature_verify(const struct secret *secret,
                                         const struct signed_content *content, struct span header,
                                         int64_t now_s, int64_t tolerance_s)
 {
-    // Like the official libraries: the time first, so that an old replay is told from a wrong secret.
+    // Like the official libraries: the time first, so that an old replay is told from a wrong
+    // secret.
     if (tolerance_s >= 0) {
         int64_t earliest_s;
         int64_t latest_s;

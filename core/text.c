@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spans and the growable buffer.
 //
-// Invariant of struct text: size ≤ max_bytes, and data[size] is NUL whenever data isn't NULL. A failed
-// buffer never changes again until it is cleared, taken or finished, so a truncated text can't pass for
-// a whole one. Left to others: encodings (text_encoding.c), JSON (json.c).
+// Invariant of struct text: size ≤ max_bytes, and data[size] is NUL whenever data isn't NULL. A
+// failed buffer never changes again until it is cleared, taken or finished, so a truncated text
+// can't pass for a whole one. Left to others: encodings (text_encoding.c), JSON (json.c).
 #include "petrel/text.h"
 
 #include <assert.h>

@@ -92,8 +92,8 @@ bool base64_decode(struct span in, unsigned char *out, size_t out_size, size_t *
     return true;
 }
 
-// The range of the second byte is what keeps out overlong forms, surrogates and what is beyond U+10FFFF
-// (RFC 3629 §4, the table of UTF8-octets).
+// The range of the second byte is what keeps out overlong forms, surrogates and what is beyond
+// U+10FFFF (RFC 3629 §4, the table of UTF8-octets).
 static size_t lead_byte(unsigned char lead, unsigned char *second_min, unsigned char *second_max)
 {
     *second_min = 0x80;

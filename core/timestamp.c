@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Instants as RFC 3339 and HTTP-dates, lengths of time with a unit.
 //
-// Own calendar arithmetic (proleptic Gregorian, no leap seconds), because libc's depends on locale and
-// environment. Parsers accept the grammar and nothing near it. Left to others: what time it is (clock.c).
+// Own calendar arithmetic (proleptic Gregorian, no leap seconds), because libc's depends on locale
+// and environment. Parsers accept the grammar and nothing near it. Left to others: what time it is
+// (clock.c).
 #include "petrel/timestamp.h"
 
 #include <stdio.h>
@@ -198,7 +199,8 @@ bool timestamp_parse(struct span text, int64_t *wall_ms)
         return false;
     int64_t seconds = civil_to_s(&civil) - offset_s;
     if (civil.second == 60) {
-        // RFC 3339 §5.7: a leap second is the last second of a month in UTC. It counts as the next one.
+        // RFC 3339 §5.7: a leap second is the last second of a month in UTC. It counts as the next
+        // one.
         if (seconds < YEAR_0001_S || seconds % DAY_S != 0 || civil_from_s(seconds).day != 1)
             return false;
     }
@@ -246,8 +248,8 @@ static bool take_fixdate(struct span *text, struct civil *civil)
     return fits;
 }
 
-// RFC 9110 §5.6.7: a two-digit year that would be more than 50 years ahead is the most recent year with
-// these digits.
+// RFC 9110 §5.6.7: a two-digit year that would be more than 50 years ahead is the most recent year
+// with these digits.
 static int64_t settle_century(struct civil civil, int64_t now_s)
 {
     if (now_s < 0)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A subscriber's URL, checked and normalised by the parser that will also connect: libcurl's.
 //
-// Invariant: url.text parses to exactly this struct again. libcurl guesses what it can (missing slashes,
-// userinfo in odd places, hosts in percent-encoding), so what invites guessing is refused before it is
-// asked. Left to others: whether the address behind the host may be reached (network.c, at connect time).
+// Invariant: url.text parses to exactly this struct again. libcurl guesses what it can (missing
+// slashes, userinfo in odd places, hosts in percent-encoding), so what invites guessing is refused
+// before it is asked. Left to others: whether the address behind the host may be reached
+// (network.c, at connect time).
 #include "petrel/url.h"
 
 #include <curl/curl.h>

@@ -35,7 +35,7 @@ TEST(monotonic_time_advances_in_its_units)
     CHECK(passed_us >= 20000);
     CHECK(passed_ms >= 20);
     CHECK(passed_ms >= passed_us / 1000); // it started earlier and ended later
-    CHECK(start_ms <= start_us / 1000); // one clock, two units
+    CHECK(start_ms <= start_us / 1000);   // one clock, two units
 }
 
 UNIT_MAIN()

@@ -133,7 +133,8 @@ TEST(payloads_are_any_bytes)
             continue;
         CHECK_STR(event->content_type, "application/json");
         CHECK(event->body && event->body_size == payloads[i].size);
-        CHECK(payloads[i].size == 0 || memcmp(event->body, payloads[i].data, event->body_size) == 0);
+        CHECK(payloads[i].size == 0 ||
+              memcmp(event->body, payloads[i].data, event->body_size) == 0);
         CHECK(event->body[event->body_size] == '\0');
         event_destroy(&event);
     }
@@ -276,9 +277,21 @@ TEST(empty_tenant_is_none)
 TEST(ids_close_to_generated_ones)
 {
     static const char *const cases[] = {
-        "msg_",      "msg_0",     "msg_0_1",   "msg_0_1_",  "msg_0_1_2_3", "msg_00_1_2",
-        "msg_0_01_2", "msg_0_1_x", "msg_-1_1_2", "MSG_0_1_2", "msg__1_2",    "msg_4294967296_1_2",
-        "msg_0_1_18446744073709551616", "msg-0-1-2", "_msg_0_1_2",
+        "msg_",
+        "msg_0",
+        "msg_0_1",
+        "msg_0_1_",
+        "msg_0_1_2_3",
+        "msg_00_1_2",
+        "msg_0_01_2",
+        "msg_0_1_x",
+        "msg_-1_1_2",
+        "MSG_0_1_2",
+        "msg__1_2",
+        "msg_4294967296_1_2",
+        "msg_0_1_18446744073709551616",
+        "msg-0-1-2",
+        "_msg_0_1_2",
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         uint32_t shard;
@@ -313,8 +326,8 @@ TEST(generated_ids_name_their_entry)
         CHECK_STR(entry_id, cases[i].entry_id);
     }
     static const char *const bad[] = {
-        "", "-", "1", "1-", "-1", "1-2-3", "01-1", "1-01", "a-1", "1-a", "1 -1", "+1-1", "*",
-        "18446744073709551616-0",
+        "",     "-",   "1",   "1-",   "-1",   "1-2-3", "01-1",
+        "1-01", "a-1", "1-a", "1 -1", "+1-1", "*",     "18446744073709551616-0",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct event_fault fault;
@@ -348,9 +361,8 @@ TEST(traceparents)
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         check_fault(FIELDS("type", "a", "data", "1", "traceparent", bad[i]), "traceparent", "W3C");
-    struct event *event = parse(FIELDS(
-        "type", "a", "data", "1", "traceparent",
-        "00-00000000000000000000000000000001-0000000000000001-ff"));
+    struct event *event = parse(FIELDS("type", "a", "data", "1", "traceparent",
+                                       "00-00000000000000000000000000000001-0000000000000001-ff"));
     CHECK(event);
     event_destroy(&event);
 }
@@ -361,8 +373,10 @@ TEST(nul_bytes_are_faults)
     static const struct {
         struct span name, value;
     } cases[] = {
-        {{"id", 2}, {"a\0b", 3}},          {{"tenant", 6}, {"\0", 1}},
-        {{"subscription", 12}, {"a\0", 2}}, {{"timestamp", 9}, {"2026-01-31T12:00:00Z\0", 21}},
+        {{"id", 2}, {"a\0b", 3}},
+        {{"tenant", 6}, {"\0", 1}},
+        {{"subscription", 12}, {"a\0", 2}},
+        {{"timestamp", 9}, {"2026-01-31T12:00:00Z\0", 21}},
         {{"traceparent", 11}, {TRACE "\0", sizeof(TRACE)}},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -426,8 +440,8 @@ TEST(number_of_fields)
 TEST(entry_times_beyond_the_calendar)
 {
     struct event_fault fault;
-    struct event *event = parse_entry(FIELDS("type", "a", "data", "1"),
-                                      "18446744073709551615-1", MAX_BYTES, &fault);
+    struct event *event =
+        parse_entry(FIELDS("type", "a", "data", "1"), "18446744073709551615-1", MAX_BYTES, &fault);
     CHECK(event);
     CHECK_INT(event ? event->timestamp_ms : 0, TIMESTAMP_MAX_MS);
     CHECK_STR(event ? event->body : "",
@@ -490,8 +504,8 @@ TEST(stored_events_come_back)
 TEST(the_stored_form_is_the_documented_one)
 {
     struct text stored;
-    struct event *event =
-        parse(FIELDS("type", "a", "data", "1", "id", "own", "tenant", "t", "subscription", "sub_1"));
+    struct event *event = parse(
+        FIELDS("type", "a", "data", "1", "id", "own", "tenant", "t", "subscription", "sub_1"));
     if (!event)
         return;
     text_init(&stored, MAX_BYTES);
@@ -551,9 +565,11 @@ TEST(stored_garbage_is_refused)
 TEST(random_entries)
 {
     static const char *const pieces[] = {
-        "type", "data", "payload", "id", "tenant", "timestamp", "subscription", "traceparent",
-        "content_type", "a", "{}", "[1,2]", "{", "text/plain", "2026-01-31T12:00:00Z", TRACE,
-        "msg_1_2_3", "\xff\xfe", "\r\n", "", A64 A64 A64, "other",
+        "type",      "data",         "payload",     "id",           "tenant",
+        "timestamp", "subscription", "traceparent", "content_type", "a",
+        "{}",        "[1,2]",        "{",           "text/plain",   "2026-01-31T12:00:00Z",
+        TRACE,       "msg_1_2_3",    "\xff\xfe",    "\r\n",         "",
+        A64 A64 A64, "other",
     };
     enum { COUNT = sizeof(pieces) / sizeof(pieces[0]) };
     uint64_t state = 11;

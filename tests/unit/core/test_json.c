@@ -166,7 +166,8 @@ TEST(depth)
     text_fini(&text);
 }
 
-// Every proper prefix of a container is invalid, and is never read beyond its end (a sanitizer sees).
+// Every proper prefix of a container is invalid, and is never read beyond its end (a sanitizer
+// sees).
 TEST(prefixes_are_invalid)
 {
     static const char text[] =
@@ -258,7 +259,11 @@ TEST(append_string)
         {{"\b\f\n\r\t", 5}, "\"\\b\\f\\n\\r\\t\""},
         {{"\0\x01\x1f\x7f", 4}, "\"\\u0000\\u0001\\u001f\x7f\""},
         {{"\xc3\xa9\xf0\x9f\x98\x80", 6}, "\"\xc3\xa9\xf0\x9f\x98\x80\""},
-        {{"a\xff" "b", 3}, "\"a\xef\xbf\xbd" "b\""},
+        {{"a\xff"
+          "b",
+          3},
+         "\"a\xef\xbf\xbd"
+         "b\""},
         {{"\xe2\x82", 2}, "\"\xef\xbf\xbd\xef\xbf\xbd\""},
         {{"\xed\xa0\x80", 3}, "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
         {{"</script>", 9}, "\"</script>\""},

@@ -60,10 +60,18 @@ TEST(ipv4_addresses_of_note)
         const char *address;
         bool is_allowed;
     } cases[] = {
-        {"169.254.169.254", false}, {"169.254.170.2", false},   {"100.100.100.200", false},
-        {"192.0.0.192", false},     {"127.0.0.1", false},       {"127.1.2.3", false},
-        {"255.255.255.255", false}, {"8.8.8.8", true},          {"93.184.215.14", true},
-        {"192.0.1.1", true},        {"::ffff:8.8.8.8", true},   {"::ffff:127.0.0.1", false},
+        {"169.254.169.254", false},
+        {"169.254.170.2", false},
+        {"100.100.100.200", false},
+        {"192.0.0.192", false},
+        {"127.0.0.1", false},
+        {"127.1.2.3", false},
+        {"255.255.255.255", false},
+        {"8.8.8.8", true},
+        {"93.184.215.14", true},
+        {"192.0.1.1", true},
+        {"::ffff:8.8.8.8", true},
+        {"::ffff:127.0.0.1", false},
         {"::ffff:169.254.169.254", false},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

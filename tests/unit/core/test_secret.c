@@ -87,9 +87,11 @@ TEST(bad_secrets_are_refused)
         {"whsk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "64 bytes"},
         {WHSK "=", "base64"},
         // the last byte of the public half changed, and of the seed
-        {"whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvw",
+        {"whsk_6Xb/dCcHpPea21PS1N9VY/"
+         "NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvw",
          "doesn't belong"},
-        {"whsk_7Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg",
+        {"whsk_7Xb/dCcHpPea21PS1N9VY/"
+         "NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg",
          "doesn't belong"},
         {"whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=", "can't sign"},
     };
@@ -122,7 +124,11 @@ TEST(public_keys)
     secret_format_public(&public_half, text);
     CHECK_STR(text, "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=");
     static const char *const bad[] = {
-        "", "whpk_", "whpk_1SiA", WHSK, "1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=",
+        "",
+        "whpk_",
+        "whpk_1SiA",
+        WHSK,
+        "1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=",
         "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=x",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -6,7 +6,8 @@
 #include "unit.h"
 
 #define WHSK                                                                                       \
-    "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
+    "whsk_6Xb/dCcHpPea21PS1N9VY/"                                                                  \
+    "NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
 #define WHPK "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
 #define TIME_S INT64_C(1614265330)
 
@@ -200,8 +201,7 @@ TEST(header_shapes)
         {GOOD "," OTHER, SIGNATURE_MALFORMED, SIGNATURE_MALFORMED},
         {GOOD " v1", SIGNATURE_MALFORMED, SIGNATURE_MALFORMED},
         {"v1,", SIGNATURE_MALFORMED, SIGNATURE_MALFORMED},
-        {",g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", SIGNATURE_MALFORMED,
-         SIGNATURE_MALFORMED},
+        {",g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", SIGNATURE_MALFORMED, SIGNATURE_MALFORMED},
         {"v1,g0hM9SsE-OTPJTGt_tmIKtSyZlE3uFJELVlNIOLJ1OE=", SIGNATURE_MALFORMED,
          SIGNATURE_MALFORMED},
         {"v1=83484cf52b04f8e4cf2531ad", SIGNATURE_MALFORMED, SIGNATURE_MALFORMED},

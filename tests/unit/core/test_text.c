@@ -36,7 +36,8 @@ TEST(span_trim)
         {"", ""}, {" ", ""}, {" \t ", ""}, {" a b\t", "a b"}, {"\na\n", "\na\n"}, {"a", "a"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        CHECK_ROW(span_equals_text(span_trim(span_of(cases[i].text)), cases[i].trimmed), cases[i].text);
+        CHECK_ROW(span_equals_text(span_trim(span_of(cases[i].text)), cases[i].trimmed),
+                  cases[i].text);
     CHECK(span_trim((struct span){0}).size == 0);
 }
 
@@ -45,8 +46,8 @@ TEST(span_next)
     static const struct {
         const char *text, *joined; // the parts, each in brackets
     } cases[] = {
-        {"", ""},          {"a", "[a]"},       {"a,b", "[a][b]"}, {"a,,b", "[a][][b]"},
-        {",", "[]"},       {",a", "[][a]"},    {"a,", "[a]"},     {",,", "[][]"},
+        {"", ""},    {"a", "[a]"},    {"a,b", "[a][b]"}, {"a,,b", "[a][][b]"},
+        {",", "[]"}, {",a", "[][a]"}, {"a,", "[a]"},     {",,", "[][]"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct span rest = span_of(cases[i].text);
@@ -292,10 +293,9 @@ TEST(base64_vectors)
 TEST(base64_refuses)
 {
     static const char *const cases[] = {
-        "Z",     "=",      "==",     "===",    "====",   "Zg=",     "Zg===",   "Zm8==",
-        "Zm9v=", "Zm9v==", "Zm9v====", "Z===", "Zh==",   "Zh",      "Zm9",     "Zm9=",
-        "-_-_",  "Zm 9v",  " Zm9v",  "Zm9v ",  "Zm9v\n", "Zm=9",    "Zg==Zg==", "Zm9vZ",
-        "Zm9\x80", "Zm9*",
+        "Z",      "=",        "==",     "===",  "====",     "Zg=",   "Zg===",   "Zm8==", "Zm9v=",
+        "Zm9v==", "Zm9v====", "Z===",   "Zh==", "Zh",       "Zm9",   "Zm9=",    "-_-_",  "Zm 9v",
+        " Zm9v",  "Zm9v ",    "Zm9v\n", "Zm=9", "Zg==Zg==", "Zm9vZ", "Zm9\x80", "Zm9*",
     };
     unsigned char out[16];
     size_t size;
@@ -332,33 +332,35 @@ TEST(utf8)
         {"", true},
         {"plain ASCII, longer than eight", true},
         {"\x7f", true},
-        {"\xc2\x80", true},                     // U+0080, the first of two bytes
-        {"\xdf\xbf", true},                     // U+07FF
-        {"\xe0\xa0\x80", true},                 // U+0800
-        {"\xed\x9f\xbf", true},                 // U+D7FF, the last before the surrogates
-        {"\xee\x80\x80", true},                 // U+E000, the first after them
-        {"\xef\xbf\xbf", true},                 // U+FFFF
-        {"\xf0\x90\x80\x80", true},             // U+10000
-        {"\xf4\x8f\xbf\xbf", true},             // U+10FFFF
-        {"12345678\xc3\xbc" "12345678", true},
-        {"\x80", false},                        // a continuation alone
+        {"\xc2\x80", true},         // U+0080, the first of two bytes
+        {"\xdf\xbf", true},         // U+07FF
+        {"\xe0\xa0\x80", true},     // U+0800
+        {"\xed\x9f\xbf", true},     // U+D7FF, the last before the surrogates
+        {"\xee\x80\x80", true},     // U+E000, the first after them
+        {"\xef\xbf\xbf", true},     // U+FFFF
+        {"\xf0\x90\x80\x80", true}, // U+10000
+        {"\xf4\x8f\xbf\xbf", true}, // U+10FFFF
+        {"12345678\xc3\xbc"
+         "12345678",
+         true},
+        {"\x80", false}, // a continuation alone
         {"\xbf", false},
-        {"\xc0\x80", false},                    // overlong NUL
-        {"\xc1\xbf", false},                    // overlong U+007F
-        {"\xc2", false},                        // cut off
+        {"\xc0\x80", false}, // overlong NUL
+        {"\xc1\xbf", false}, // overlong U+007F
+        {"\xc2", false},     // cut off
         {"\xc2\x41", false},
         {"\xc2\xc2\x80", false},
-        {"\xe0\x9f\xbf", false},                // overlong U+07FF
+        {"\xe0\x9f\xbf", false}, // overlong U+07FF
         {"\xe0\xa0", false},
         {"\xe1\x80\x41", false},
-        {"\xed\xa0\x80", false},                // U+D800
-        {"\xed\xbf\xbf", false},                // U+DFFF
-        {"\xf0\x8f\xbf\xbf", false},            // overlong U+FFFF
+        {"\xed\xa0\x80", false},     // U+D800
+        {"\xed\xbf\xbf", false},     // U+DFFF
+        {"\xf0\x8f\xbf\xbf", false}, // overlong U+FFFF
         {"\xf0\x90\x80", false},
         {"\xf0\x90\x80\x41", false},
-        {"\xf4\x90\x80\x80", false},            // U+110000
+        {"\xf4\x90\x80\x80", false}, // U+110000
         {"\xf5\x80\x80\x80", false},
-        {"\xf8\x88\x80\x80\x80", false},        // five bytes
+        {"\xf8\x88\x80\x80\x80", false}, // five bytes
         {"\xfe", false},
         {"\xff", false},
         {"1234567\xff", false},

@@ -115,12 +115,12 @@ TEST(parse_refuses_what_only_looks_like_it)
         "2026-01-31T12:60:00Z",
         "2026-01-31T12:00:61Z",
         "2026-01-31T12:00:60Z",
-        "2026-01-30T23:59:60Z",       // no month's end
-        "2026-01-31T23:59:60+00:01",  // not the last minute of UTC
+        "2026-01-30T23:59:60Z",      // no month's end
+        "2026-01-31T23:59:60+00:01", // not the last minute of UTC
         "1990-12-31T23:59:60-08:00",
         "0000-01-01T00:00:00Z",
-        "0001-01-01T00:00:00+00:01",  // year 0 in UTC
-        "9999-12-31T23:59:59-00:01",  // year 10000 in UTC
+        "0001-01-01T00:00:00+00:01", // year 0 in UTC
+        "9999-12-31T23:59:59-00:01", // year 10000 in UTC
         "9999-12-31T23:59:60Z",
         "2026_01-31T12:00:00Z",
         "2026-01-31T12-00:00Z",
@@ -262,7 +262,8 @@ TEST(http_dates_refused)
     }
 }
 
-// Every prefix and every one-byte change is either refused or read without a fault (a sanitizer sees).
+// Every prefix and every one-byte change is either refused or read without a fault (a sanitizer
+// sees).
 TEST(mangled_dates_are_survived)
 {
     static const char *const texts[] = {

@@ -131,10 +131,14 @@ TEST(refused_with_a_reason)
         {"https://:@example.com/", "user name"},
         {"https://a@b@example.com/", "user name"},
         {"https://example.com@evil.com/", "user name"},
-        {"https://b\xc3\xbc" "cher.example/", "punycode"},
+        {"https://b\xc3\xbc"
+         "cher.example/",
+         "punycode"},
         {"https://\xef\xbd\x85xample.com/", "punycode"}, // a full-width e
-        {"https://exam\xc2\xadple.com/", "punycode"},     // a soft hyphen
-        {"https://example\xe3\x80\x82" "com/", "punycode"}, // an ideographic full stop
+        {"https://exam\xc2\xadple.com/", "punycode"},    // a soft hyphen
+        {"https://example\xe3\x80\x82"
+         "com/",
+         "punycode"}, // an ideographic full stop
         {"https://exa%6dple.com/", "percent-encoding"},
         {"http://%31%32%37.0.0.1/", "percent-encoding"},
         {"http://127.0.0.1%00.example.com/", "percent-encoding"},
@@ -251,9 +255,9 @@ TEST(destinations)
 TEST(garbage_is_refused_or_normal)
 {
     static const char *const pieces[] = {
-        "http",  "https", "://", ":",  "/",  "//", "@", "example", ".",   "com",  "[",  "]",
-        "::1",   "127",   "0x7f", "%", "%2e", "%00", "?", "#",     "..",  "80",   "0",  "\\",
-        "\xc3\xa9", "\xff", " ", "\t", "a",  "-",  "_", "*",       "&",   "=",    "65536",
+        "http",     "https", "://",  ":",  "/",   "//",  "@", "example", ".",  "com", "[",     "]",
+        "::1",      "127",   "0x7f", "%",  "%2e", "%00", "?", "#",       "..", "80",  "0",     "\\",
+        "\xc3\xa9", "\xff",  " ",    "\t", "a",   "-",   "_", "*",       "&",  "=",   "65536",
     };
     uint64_t state = 99;
     int accepted = 0;
@@ -265,8 +269,8 @@ TEST(garbage_is_refused_or_normal)
         if (random_next(&state) % 4)
             text_append_string(&text, random_next(&state) % 2 ? "http://" : "https://");
         for (uint64_t i = random_next(&state) % 10; i > 0; i--)
-            text_append_string(&text, pieces[random_next(&state) %
-                                             (sizeof(pieces) / sizeof(pieces[0]))]);
+            text_append_string(&text,
+                               pieces[random_next(&state) % (sizeof(pieces) / sizeof(pieces[0]))]);
         if (url_parse(text_span(&text), &url, error)) {
             accepted++;
             check_normal(&url);

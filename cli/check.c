@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// The judgements of `petrel check`. FAIL: an accepted event can be lost, or petrel won't run. warn: the promise
+// holds, but for less than one would think, or something wants a look. Pure: takes what was read.
+#include "check.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+enum {
+    SKEW_WARN_MS = 2000,
+    SKEW_FAIL_MS = 240 * 1000, // receivers refuse webhook-timestamp beyond 300 s
+    MEMORY_WARN_PERCENT = 80,
+    // Besides one per attempt: Redis links and wake-ups of each worker, admin clients, log, libraries.
+    OPEN_FILES_RESERVE = 512
+};
+
+const char *check_level_text(enum check_level level)
+{
+    switch (level) {
+    case CHECK_OK:
+        return "ok";
+    case CHECK_WARN:
+        return "warn";
+    case CHECK_FAIL:
+        return "FAIL";
+    }
+    return "?";
+}
+
+void check_add(struct check_report *report, const struct check_finding *finding)
+{
+    assert(report->count < CHECK_MAX_FINDINGS);
+    report->items[report->count++] = *finding;
+    if (finding->level > report->worst)
+        report->worst = finding->level;
+}
+
+__attribute__((format(printf, 5, 6))) static void
+add(struct check_report *report, const char *name, enum check_level level, const char *meaning,
+    const char *format, ...)
+{
+    struct check_finding finding = {.name = name, .level = level, .meaning = meaning};
+    va_list list;
+    va_start(list, format);
+    vsnprintf(finding.value, sizeof finding.value, format, list);
+    va_end(list);
+    check_add(report, &finding);
+}
+
+static void check_version(struct check_report *report, const struct store_status *status)
+{
+    struct span rest = span_of(status->redis_version);
+    struct span major;
+    uint64_t number = 0;
+    bool is_new = span_next(&rest, '.', &major) && span_to_uint64(major, &number) && number >= 7;
+    add(report, "redis_version", is_new ? CHECK_OK : CHECK_FAIL,
+        is_new ? "new enough" : "petrel needs Redis 7.0 or newer and refuses to start", "%s",
+        status->redis_version);
+}
+
+void check_schema(struct check_report *report, struct span stored)
+{
+    if (stored.size == 0)
+        add(report, "layout", CHECK_OK, "written at the first start", "none yet");
+    else if (span_equals_text(stored, KEYS_SCHEMA_VERSION))
+        add(report, "layout", CHECK_OK, "this petrel's own", "version " KEYS_SCHEMA_VERSION);
+    else
+        add(report, "layout", CHECK_FAIL,
+            "another petrel's data: this one refuses to start; upgrade, or use another --namespace",
+            "version %.*s", SPAN_FMT(stored));
+}
+
+static void check_group(struct check_report *report, const struct store_status *status)
+{
+    if (status->has_group)
+        add(report, "consumer_group", CHECK_OK, "who reads what is kept track of", "%s",
+            status->stream_length > 0 ? "present" : "present or not needed yet");
+    else
+        add(report, "consumer_group", CHECK_WARN,
+            "events wait in the stream; the next dispatcher makes the group and reads from the "
+            "beginning",
+            "missing");
+    add(report, "instances", status->instances > 0 ? CHECK_OK : CHECK_WARN,
+        status->instances > 0 ? "events are being read"
+                              : "no dispatcher runs: events wait in the stream",
+        "%" PRId32, status->instances);
+}
+
+static void check_append_only(struct check_report *report, const struct store_status *status)
+{
+    if (!status->is_append_only) {
+        add(report, "append_only_file", CHECK_FAIL,
+            "when Redis stops, what it accepted since its last snapshot is lost: set appendonly yes",
+            "off");
+        return;
+    }
+    add(report, "append_only_file", CHECK_OK, "what Redis accepted survives its restart", "on");
+    if (strcmp(status->append_fsync, "always") == 0)
+        add(report, "append_fsync", CHECK_OK, "a power cut loses nothing", "always");
+    else if (strcmp(status->append_fsync, "everysec") == 0)
+        add(report, "append_fsync", CHECK_OK,
+            "a crash of Redis loses nothing, a power cut up to one second: always closes that gap",
+            "everysec");
+    else
+        add(report, "append_fsync", CHECK_WARN,
+            "a power cut loses what the kernel hadn't written, maybe 30 seconds: set everysec",
+            "%s", status->append_fsync[0] != '\0' ? status->append_fsync : "unknown");
+}
+
+static void check_memory(struct check_report *report, const struct store_status *status)
+{
+    bool keeps_all = strcmp(status->maxmemory_policy, "noeviction") == 0;
+    if (status->is_evicting)
+        add(report, "maxmemory_policy", CHECK_FAIL,
+            "a full Redis deletes events instead of refusing new ones: set noeviction", "%s",
+            status->maxmemory_policy);
+    else
+        add(report, "maxmemory_policy", keeps_all ? CHECK_OK : CHECK_WARN,
+            keeps_all ? "a full Redis refuses new events and keeps the accepted ones"
+                      : "harmless only while maxmemory isn't set: set noeviction",
+            "%s", status->maxmemory_policy);
+    if (status->maxmemory_bytes <= 0) {
+        add(report, "maxmemory", CHECK_WARN,
+            "no limit: a long backlog ends with the kernel killing Redis; set maxmemory",
+            "not set, %" PRId64 " MiB used", status->used_memory_bytes >> 20);
+        return;
+    }
+    int64_t percent = status->used_memory_bytes / (status->maxmemory_bytes / 100 + 1);
+    bool is_full = percent >= MEMORY_WARN_PERCENT;
+    add(report, "maxmemory", is_full ? CHECK_WARN : CHECK_OK,
+        is_full ? "nearly full: soon producers get errors and dispatchers stop reading"
+                : "room for a backlog",
+        "%" PRId64 " MiB, %" PRId64 " %% used", status->maxmemory_bytes >> 20, percent);
+}
+
+static void check_clock(struct check_report *report, const struct store_status *status)
+{
+    int64_t skew_ms =
+        status->clock_skew_ms < 0 ? -status->clock_skew_ms : status->clock_skew_ms;
+    if (skew_ms > SKEW_FAIL_MS)
+        add(report, "clock", CHECK_FAIL,
+            "subscribers refuse signatures that far off, so attempts burn: synchronise the clocks",
+            "Redis %+" PRId64 " ms", status->clock_skew_ms);
+    else
+        add(report, "clock", skew_ms > SKEW_WARN_MS ? CHECK_WARN : CHECK_OK,
+            skew_ms > SKEW_WARN_MS ? "retries come early or late: synchronise the clocks"
+                                   : "this machine and Redis agree",
+            "Redis %+" PRId64 " ms", status->clock_skew_ms);
+}
+
+static void check_contents(struct check_report *report, const struct store_status *status)
+{
+    add(report, "stream", CHECK_OK, "events not yet read, and read but not settled",
+        "lag %" PRId64 ", pending %" PRId64, status->stream_lag, status->stream_pending);
+    add(report, "parked", CHECK_OK, "deliveries waiting for their next attempt", "%" PRId64,
+        status->parked);
+    add(report, "dead_letters", status->dead > 0 ? CHECK_WARN : CHECK_OK,
+        status->dead > 0 ? "kept until redriven or deleted: petrel dead-letters list" : "none given up",
+        "%" PRId64, status->dead);
+    add(report, "rejected_events", status->rejected > 0 ? CHECK_WARN : CHECK_OK,
+        status->rejected > 0 ? "a producer writes events that are none; kept, with the reason"
+                             : "every event was well-formed",
+        "%" PRId64, status->rejected);
+}
+
+void check_redis_status(struct check_report *report, const struct store_status *status)
+{
+    check_version(report, status);
+    check_append_only(report, status);
+    check_memory(report, status);
+    add(report, "replicas", status->replicas > 0 ? CHECK_OK : CHECK_WARN,
+        status->replicas > 0 ? "a copy on another machine (asynchronous: a failover may lose a moment)"
+                             : "what is in Redis is lost with this one machine's disk",
+        "%" PRId32, status->replicas);
+    check_clock(report, status);
+    check_group(report, status);
+    check_contents(report, status);
+}
+
+void check_open_files(struct check_report *report, uint64_t open_files, uint32_t max_in_flight)
+{
+    uint64_t needed = (uint64_t)max_in_flight + OPEN_FILES_RESERVE;
+    bool is_enough = open_files >= needed;
+    add(report, "open_files", is_enough ? CHECK_OK : CHECK_WARN,
+        is_enough ? "enough for max_in_flight attempts at once"
+                  : "attempts will fail for want of sockets and be retried: raise ulimit -n "
+                    "(LimitNOFILE), or lower max_in_flight",
+        "%" PRIu64 " for max_in_flight %" PRIu32, open_files, max_in_flight);
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opens the store for a command and turns its results into one line and an exit code.
+// Needs no key: who may reach Redis may do all this.
+#include "session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "terminal.h"
+
+enum { SESSION_TIMEOUT_MS = 5000 };
+
+bool session_find_redis(const struct config *config, struct redis_url *redis,
+                        char error[CONFIG_ERROR_SIZE])
+{
+    char why[REDIS_URL_ERROR_SIZE];
+    const char *text =
+        config->redis_url[0] != '\0' ? config->redis_url : SESSION_DEFAULT_REDIS_URL;
+    if (redis_url_parse(span_of(text), redis, why))
+        return true;
+    snprintf(error, CONFIG_ERROR_SIZE, "redis_url: %s", why);
+    return false;
+}
+
+bool session_init(struct session *session, const struct config *config,
+                  const struct redis_url *redis, int64_t timeout_ms)
+{
+    *session = (struct session){.redis = *redis};
+    session->client = redis_client_create(redis, timeout_ms);
+    session->store = (struct store){
+        .client = session->client,
+        .keys = {.shards = config->shards},
+        .max_event_bytes = config->max_event_bytes,
+        .max_concurrency = config->max_concurrency,
+        .rotation_grace_ms = config->rotation_grace_ms,
+    };
+    snprintf(session->store.keys.namespace_name, sizeof session->store.keys.namespace_name, "%s",
+             config->namespace_name);
+    return session->client != NULL;
+}
+
+bool session_open(struct session *session, const struct config *config)
+{
+    char error[CONFIG_ERROR_SIZE];
+    struct redis_url redis;
+    bool is_open = session_find_redis(config, &redis, error);
+    if (!is_open)
+        terminal_error("%s", error);
+    else if (!(is_open = session_init(session, config, &redis, SESSION_TIMEOUT_MS)))
+        terminal_error("out of memory");
+    explicit_bzero(&redis, sizeof redis); // the password in it
+    return is_open;
+}
+
+void session_close(struct session *session)
+{
+    redis_client_destroy(&session->client);
+    explicit_bzero(&session->redis, sizeof session->redis); // the password in it
+}
+
+static void report_fields(const char *what, const struct field_errors *errors)
+{
+    if (errors == NULL || errors->count == 0) {
+        terminal_error("%s: not valid", what);
+        return;
+    }
+    for (size_t i = 0; i < errors->count; i++)
+        terminal_error("%s: %s", errors->items[i].field, errors->items[i].message);
+}
+
+static void report_unavailable(const struct session *session)
+{
+    struct text where;
+    text_init(&where, 1024);
+    redis_url_format_safe(&session->redis, &where);
+    terminal_error("Redis at %s: %s (another one: --redis-url or PETREL_REDIS_URL)",
+                   text_string(&where), session->store.error);
+    text_fini(&where);
+}
+
+int session_report(const struct session *session, enum store_result result, const char *what,
+                   const struct field_errors *errors)
+{
+    switch (result) {
+    case STORE_OK:
+        return EXIT_OK;
+    case STORE_NOT_FOUND:
+        terminal_error("%s: not found", what);
+        return EXIT_FAILED;
+    case STORE_INVALID:
+        report_fields(what, errors);
+        return EXIT_USAGE;
+    case STORE_CONFLICT:
+        terminal_error("%s: %s", what, session->store.error);
+        return EXIT_FAILED;
+    case STORE_FULL:
+        terminal_error("%s: Redis refuses writes: %s", what, session->store.error);
+        return EXIT_FAILED;
+    case STORE_UNAVAILABLE:
+        report_unavailable(session);
+        return EXIT_FAILED;
+    }
+    return EXIT_FAILED;
+}

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+// `petrel subscriptions add` and `update`: options become the JSON body of the API's POST and PATCH, so both
+// faces validate alike and name the same fields in errors.
+#include <stdio.h>
+#include <string.h>
+
+#include "input.h"
+#include "petrel/json.h"
+#include "petrel/timestamp.h"
+#include "subscriptions.h"
+#include "terminal.h"
+
+enum { SECRET_FILE_MAX_BYTES = 4096, BODY_MAX_BYTES = 1024 * 1024 };
+
+#define EDIT_OPTIONS                                                                               \
+    {.name = "--event-types",                                                                      \
+     .value = "LIST",                                                                              \
+     .meaning = "types or prefixes with *, separated by commas: 'invoice.*,user.created'",         \
+     .is_repeatable = true},                                                                       \
+        {.name = "--tenant", .value = "TENANT", .meaning = "only events of this tenant"},          \
+        {.name = "--description", .value = "TEXT", .meaning = "for people"},                       \
+        {.name = "--metadata", .value = "JSON", .meaning = "an object kept with it"},              \
+        {.name = "--header",                                                                       \
+         .value = "'NAME: VALUE'",                                                                 \
+         .meaning = "sent with every request; repeatable",                                         \
+         .is_repeatable = true},                                                                   \
+        {.name = "--timeout", .value = "DURATION", .meaning = "of one attempt [request_timeout]"}, \
+        {.name = "--max-concurrency",                                                              \
+         .value = "N",                                                                             \
+         .meaning = "attempts at once [max_concurrency]"},                                         \
+        {.name = "--retry-schedule",                                                               \
+         .value = "LIST",                                                                          \
+         .meaning = "'5s,5m,2h', or none [retry_schedule]"},                                       \
+    {                                                                                              \
+        .name = "--json", .meaning = "print the subscription as the API gives it"                  \
+    }
+
+static const struct option add_options[] = {
+    EDIT_OPTIONS,
+    {.name = "--secret", .value = "SECRET", .meaning = "whsec_… or whsk_… [a new whsec_ one]"},
+    {.name = "--secret-file", .value = "FILE", .meaning = "the same from a file; - is standard input"},
+    {.name = "--paused", .meaning = "park its events until it is resumed"},
+    {.name = NULL},
+};
+
+static const struct option update_options[] = {
+    EDIT_OPTIONS,
+    {.name = "--url", .value = "URL", .meaning = "where to send"},
+    {.name = NULL},
+};
+
+static bool refuse(const char *option, const char *given, const char *expected)
+{
+    terminal_error("%s: \"%.80s\" is no %s", option, given, expected);
+    return false;
+}
+
+// Begins a member of the object under construction.
+static void begin_member(struct text *body, const char *member)
+{
+    text_append_string(body, body->size == 0 ? "{" : ",");
+    json_append_string(body, span_of(member));
+    text_append_char(body, ':');
+}
+
+static void add_span(struct text *body, const char *member, struct span value)
+{
+    begin_member(body, member);
+    json_append_string(body, value);
+}
+
+static void add_string(struct text *body, const char *member, const char *value)
+{
+    if (value)
+        add_span(body, member, span_of(value));
+}
+
+static void add_event_types(struct text *body, const struct arguments *arguments)
+{
+    size_t position = 0;
+    size_t count = 0;
+    const char *given;
+    while ((given = arguments_next(arguments, "--event-types", &position))) {
+        struct span rest = span_of(given);
+        struct span part;
+        while (span_next(&rest, ',', &part)) {
+            if (count == 0)
+                begin_member(body, "event_types");
+            text_append_char(body, count++ == 0 ? '[' : ',');
+            json_append_string(body, span_trim(part));
+        }
+    }
+    if (count > 0)
+        text_append_char(body, ']');
+}
+
+static bool add_headers(struct text *body, const struct arguments *arguments)
+{
+    size_t position = 0;
+    size_t count = 0;
+    const char *given;
+    while ((given = arguments_next(arguments, "--header", &position))) {
+        struct span rest = span_of(given);
+        struct span name;
+        if (!strchr(given, ':') || !span_next(&rest, ':', &name))
+            return refuse("--header", given, "header such as 'X-Key: value'");
+        if (count == 0)
+            begin_member(body, "headers");
+        text_append_char(body, count++ == 0 ? '{' : ',');
+        json_append_string(body, span_trim(name));
+        text_append_char(body, ':');
+        json_append_string(body, span_trim(rest));
+    }
+    if (count > 0)
+        text_append_char(body, '}');
+    return true;
+}
+
+static bool add_policy(struct text *body, const struct arguments *arguments)
+{
+    const char *timeout = arguments_value(arguments, "--timeout");
+    const char *concurrency = arguments_value(arguments, "--max-concurrency");
+    const char *metadata = arguments_value(arguments, "--metadata");
+    int64_t timeout_ms;
+    uint64_t number;
+    struct json_error error;
+    if (timeout && !duration_parse(span_of(timeout), &timeout_ms))
+        return refuse("--timeout", timeout, "duration such as 10s");
+    if (concurrency && !input_parse_number(concurrency, 1, UINT32_MAX, &number))
+        return refuse("--max-concurrency", concurrency, "number of at least 1");
+    if (metadata && !json_validate(span_of(metadata), &error))
+        return refuse("--metadata", metadata, "JSON");
+    if (timeout) {
+        begin_member(body, "timeout_ms");
+        text_append_int(body, timeout_ms);
+    }
+    if (concurrency) {
+        begin_member(body, "max_concurrency");
+        text_append_int(body, (int64_t)number);
+    }
+    if (metadata) {
+        begin_member(body, "metadata");
+        text_append_string(body, metadata);
+    }
+    add_string(body, "retry_schedule", arguments_value(arguments, "--retry-schedule"));
+    return true;
+}
+
+static bool add_secret(struct text *body, const struct arguments *arguments)
+{
+    const char *path = arguments_value(arguments, "--secret-file");
+    char error[INPUT_ERROR_SIZE];
+    struct text content;
+    add_string(body, "secret", arguments_value(arguments, "--secret"));
+    if (!path)
+        return true;
+    if (arguments_has(arguments, "--secret")) {
+        terminal_error("give --secret or --secret-file, not both");
+        return false;
+    }
+    bool is_read = input_read_file(path, SECRET_FILE_MAX_BYTES, &content, error);
+    if (is_read)
+        add_span(body, "secret",
+                 (struct span){content.data, strcspn(text_string(&content), "\r\n \t")});
+    else
+        terminal_error("--secret-file: %s", error);
+    text_fini(&content);
+    return is_read;
+}
+
+static bool add_common(struct text *body, const struct arguments *arguments)
+{
+    add_string(body, "tenant", arguments_value(arguments, "--tenant"));
+    add_string(body, "description", arguments_value(arguments, "--description"));
+    add_event_types(body, arguments);
+    return add_headers(body, arguments) && add_policy(body, arguments);
+}
+
+static void print_changed(const struct subscription *subscription, const struct arguments *arguments)
+{
+    if (arguments_has(arguments, "--json"))
+        subscriptions_print_json(subscription);
+    else
+        printf("%s\n", subscription->id);
+}
+
+static int create(const struct command_input *input, struct text *body)
+{
+    struct session session;
+    struct subscription *created = NULL;
+    struct field_errors errors = {.count = 0};
+    if (!session_open(&session, input->config))
+        return EXIT_FAILED;
+    text_append_char(body, '}');
+    enum store_result result =
+        store_create_subscription(&session.store, text_span(body), &created, &errors);
+    int code = session_report(&session, result, "subscription", &errors);
+    if (code == EXIT_OK) {
+        print_changed(created, input->arguments);
+        fprintf(stderr, "its signing secret: petrel subscriptions secret %s\n", created->id);
+    }
+    subscription_unref(&created);
+    session_close(&session);
+    return code;
+}
+
+static int run_add(const struct command_input *input)
+{
+    const struct arguments *arguments = input->arguments;
+    struct text body;
+    int code = EXIT_USAGE;
+    text_init(&body, BODY_MAX_BYTES);
+    add_string(&body, "url", arguments->words[0]);
+    if (arguments_has(arguments, "--paused"))
+        add_string(&body, "state", "paused");
+    if (!arguments_has(arguments, "--event-types"))
+        terminal_error("--event-types is missing: which events it wants ('*' for all)");
+    else if (add_common(&body, arguments) && add_secret(&body, arguments))
+        code = create(input, &body);
+    text_fini(&body);
+    return code;
+}
+
+const struct command subscriptions_add = {
+    .name = "add",
+    .alias = "create",
+    .words = "URL",
+    .summary = "add a subscriber's URL and print the new subscription's id",
+    .examples = "  petrel subscriptions add https://example.com/hooks --event-types 'invoice.*,user.created'\n"
+                "  petrel subscriptions add https://example.com/hooks --event-types '*' --tenant acme \\\n"
+                "      --header 'X-Env: prod' --retry-schedule 10s,1m,10m",
+    .options = add_options,
+    .config = COMMAND_WITH_CONFIG,
+    .words_min = 1,
+    .words_max = 1,
+    .run = run_add,
+};
+
+static int patch(const struct command_input *input, struct text *body)
+{
+    struct session session;
+    struct subscription *changed = NULL;
+    struct field_errors errors = {.count = 0};
+    char name[EVENT_SUBSCRIPTION_SIZE + 16];
+    const char *id = input->arguments->words[0];
+    if (!session_open(&session, input->config))
+        return EXIT_FAILED;
+    text_append_char(body, '}');
+    enum store_result result =
+        store_patch_subscription(&session.store, id, text_span(body), &changed, &errors);
+    int code = session_report(&session, result, subscriptions_name(id, name), &errors);
+    if (code == EXIT_OK)
+        print_changed(changed, input->arguments);
+    subscription_unref(&changed);
+    session_close(&session);
+    return code;
+}
+
+static int run_update(const struct command_input *input)
+{
+    struct text body;
+    int code = EXIT_USAGE;
+    text_init(&body, BODY_MAX_BYTES);
+    add_string(&body, "url", arguments_value(input->arguments, "--url"));
+    if (add_common(&body, input->arguments)) {
+        if (body.size == 0)
+            terminal_error("nothing to change: see `petrel subscriptions update --help`");
+        else
+            code = patch(input, &body);
+    }
+    text_fini(&body);
+    return code;
+}
+
+const struct command subscriptions_update = {
+    .name = "update",
+    .alias = "set",
+    .words = "ID",
+    .summary = "change what is given, leave the rest",
+    .examples = "  petrel subscriptions update sub_… --url https://example.com/hooks2 --timeout 20s",
+    .options = update_options,
+    .config = COMMAND_WITH_CONFIG,
+    .words_min = 1,
+    .words_max = 1,
+    .run = run_update,
+};

@@ -9,6 +9,7 @@
 struct name {
     const char *text;
     bool has_suffix;
+    bool is_control_plane; // one per namespace, under the same name whatever the number of shards
 };
 
 static struct name name_of(enum key_name name)
@@ -43,13 +44,13 @@ static struct name name_of(enum key_name name)
     case KEY_IDEMPOTENCY:
         return (struct name){.text = "idempotency", .has_suffix = true};
     case KEY_SUBSCRIPTIONS:
-        return (struct name){.text = "subscriptions"};
+        return (struct name){.text = "subscriptions", .is_control_plane = true};
     case KEY_CHANGES:
-        return (struct name){.text = "changes"};
+        return (struct name){.text = "changes", .is_control_plane = true};
     case KEY_INSTANCES:
-        return (struct name){.text = "instances"};
+        return (struct name){.text = "instances", .is_control_plane = true};
     case KEY_SCHEMA:
-        return (struct name){.text = "schema"};
+        return (struct name){.text = "schema", .is_control_plane = true};
     }
     assert(!"no such key");
     return (struct name){.text = ""};
@@ -63,7 +64,7 @@ struct key keys_format(const struct keys *keys, uint32_t shard, enum key_name na
     assert(base.has_suffix ? suffix.size > 0 : suffix.size == 0);
     struct key key;
     int size;
-    if (keys->shards == 1)
+    if (keys->shards == 1 || base.is_control_plane)
         size = snprintf(key.data, sizeof key.data, "%s:%s", keys->namespace_name, base.text);
     else
         size = snprintf(key.data, sizeof key.data, "%s:{%u}:%s", keys->namespace_name, shard,

@@ -279,7 +279,8 @@ static void on_reply(redisAsyncContext *context, void *data, void *privdata)
             uv_timer_start(&link->resend, on_resend, RESEND_PAUSE_MS, 0);
         return;
     }
-    if (reply && redis_reply_is_error(reply))
+    // BUSYGROUP: the group to be created is there already, which is what was wanted.
+    if (reply && redis_reply_is_error(reply) && !redis_reply_has_code(reply, "BUSYGROUP"))
         metrics_add(METRIC_REDIS_ERRORS, 1);
     complete(request, reply);
 }

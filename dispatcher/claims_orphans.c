@@ -50,6 +50,7 @@ void claims_bury_lost(struct claims *claims, uint32_t shard, const char *event_i
     assert(empty);
     empty->shard = shard;
     span_copy(span_of(event_id), empty->id, sizeof empty->id);
+    span_copy(SPAN("0-0"), empty->entry_id, sizeof empty->entry_id); // unknown by now
     delivery->own_event = empty;
     delivery->event = empty;
     metrics_add(METRIC_DATA_LOSS, 1);

@@ -168,6 +168,7 @@ static void on_commands_up(void *arg)
     struct dispatcher *dispatcher = arg;
     // The heartbeat first: workers read only once the table is there, so never without one.
     fleet_on_beat(dispatcher);
+    fleet_create_groups(dispatcher);
     catalog_on_redis_up(dispatcher->catalog);
 }
 

@@ -40,6 +40,8 @@ struct dispatcher {
     unsigned farewells; // removals of our consumers that Redis hasn't answered
 };
 
+// On a Redis that has none yet. (A group that is lost later is the intake's to notice.)
+void fleet_create_groups(struct dispatcher *dispatcher);
 void fleet_on_beat(struct dispatcher *dispatcher);
 void fleet_on_reaped(struct dispatcher *dispatcher, const struct note *note);
 // Removes our consumers (only those that hold nothing) and our heartbeat; then calls done.

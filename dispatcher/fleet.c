@@ -26,6 +26,20 @@ void fleet_add_key(const struct dispatcher *dispatcher, struct redis_command *co
     redis_command_add_key(command, &key);
 }
 
+void fleet_create_groups(struct dispatcher *dispatcher)
+{
+    for (uint32_t shard = 0; shard < dispatcher->engine.keys.shards; shard++) {
+        struct redis_command *command = redis_command_create("XGROUP");
+        redis_command_add_text(command, "CREATE");
+        fleet_add_key(dispatcher, command, shard, KEY_EVENTS);
+        redis_command_add_text(command, KEYS_GROUP);
+        redis_command_add_text(command, "0");
+        redis_command_add_text(command, "MKSTREAM");
+        // BUSYGROUP is the usual answer: it is there.
+        redis_link_send(dispatcher->commands, &command, 0, NULL, NULL);
+    }
+}
+
 // ---- taking over
 
 static struct reap_job *find_job(struct dispatcher *dispatcher, uint32_t shard, const char *consumer)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every Redis key name of petrel. Keys of one shard share a prefix (and so, in a cluster, one slot):
-// "petrel:" with one shard, "petrel:{n}:" with more. Control-plane keys have one copy per namespace.
+// "petrel:" with one shard, "petrel:{n}:" with more. Control-plane keys have one copy per namespace, always
+// under "petrel:", so that a change of --shards finds the subscriptions again.
 #ifndef PETREL_KEYS_H
 #define PETREL_KEYS_H
 

@@ -50,7 +50,7 @@ typedef void http_handler(void *arg, const struct http_request *request,
 struct http_server_options {
     const char *host; // address to bind; "127.0.0.1", "::1", "0.0.0.0"
     uint16_t port;    // 0 picks a free one
-    unsigned threads; // requests handled at once
+    unsigned threads; // that many share the connections; 0: one per connection, for handlers that block long
     size_t max_body_bytes;
     size_t max_response_bytes;
     unsigned max_connections;

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: Apache-2.0
+// The HTTP server over libmicrohttpd; no other file of petrel sees that library.
+//
+// A request's life: on_request is called once for its head (an upload is allocated), once for each piece of its
+// body, and once at its end, when the handler runs and its answer is queued; on_completed frees the upload.
+// With threads > 0 that many epoll threads share the listening socket, and a handler that blocks holds up the
+// other connections of its thread; with threads == 0 every connection has a thread of its own.
+#include "petrel/http_server.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "petrel/log.h"
+
+enum {
+    ERROR_TEXT_SIZE = 128,
+    BACKLOG = 512,
+    CONNECTION_MEMORY_BYTES = 64 * 1024, // MHD's pool for one connection: bounds the head of a request
+    SWALLOW_MAX_BYTES = 64 * 1024 * 1024 // of a body that is too large, so that the client can read why
+};
+
+struct http_server {
+    struct MHD_Daemon *daemon;
+    struct http_server_options options; // host isn't used after the start
+    uint16_t port;
+};
+
+// One request while it arrives.
+struct upload {
+    struct text body;
+    size_t received_bytes;
+    bool is_too_large;
+};
+
+// ---- what handlers call
+
+const char *http_request_header(const struct http_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+const char *http_request_query(const struct http_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+struct visit {
+    bool (*visit)(void *arg, const char *name, const char *value);
+    void *arg;
+};
+
+static enum MHD_Result on_value(void *arg, enum MHD_ValueKind kind, const char *name,
+                                const char *value)
+{
+    (void)kind;
+    const struct visit *visit = arg;
+    return visit->visit(visit->arg, name, value) ? MHD_YES : MHD_NO;
+}
+
+void http_request_each_query(const struct http_request *request,
+                             bool (*visit)(void *arg, const char *name, const char *value),
+                             void *arg)
+{
+    struct visit each = {.visit = visit, .arg = arg};
+    MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, on_value, &each);
+}
+
+void http_request_each_header(const struct http_request *request,
+                              bool (*visit)(void *arg, const char *name, const char *value),
+                              void *arg)
+{
+    struct visit each = {.visit = visit, .arg = arg};
+    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, on_value, &each);
+}
+
+void http_response_add_header(struct http_response *response, const char *name, const char *format,
+                              ...)
+{
+    assert(response->header_count < HTTP_RESPONSE_HEADERS_MAX);
+    size_t index = response->header_count++;
+    response->headers[index].name = name;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(response->headers[index].value, sizeof response->headers[index].value, format,
+              arguments);
+    va_end(arguments);
+}
+
+const char *http_server_library_version(void)
+{
+    return MHD_get_version();
+}
+
+// ---- a request
+
+static void find_peer(struct MHD_Connection *connection, char *peer, size_t peer_size)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    peer[0] = '\0';
+    if (!info || !info->client_addr)
+        return;
+    const struct sockaddr *address = info->client_addr;
+    socklen_t size = address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                    : sizeof(struct sockaddr_in);
+    if (getnameinfo(address, size, peer, (socklen_t)peer_size, NULL, 0, NI_NUMERICHOST) != 0)
+        peer[0] = '\0';
+}
+
+// Takes the response's body.
+static enum MHD_Result queue_response(struct MHD_Connection *connection,
+                                      struct http_response *response)
+{
+    static const char too_large[] = "The answer is too large.\n";
+    bool is_whole = !response->body.failed;
+    size_t size = is_whole ? response->body.size : sizeof too_large - 1;
+    char *body = is_whole && size > 0 ? text_take(&response->body) : NULL;
+    struct MHD_Response *out =
+        body ? MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_FREE)
+             : MHD_create_response_from_buffer(is_whole ? 0 : size, (void *)(uintptr_t)too_large,
+                                               MHD_RESPMEM_PERSISTENT);
+    if (!out) {
+        free(body);
+        return MHD_NO;
+    }
+    if (!is_whole)
+        MHD_add_response_header(out, "content-type", "text/plain");
+    else if (response->content_type)
+        MHD_add_response_header(out, "content-type", response->content_type);
+    for (size_t i = 0; i < response->header_count; i++)
+        MHD_add_response_header(out, response->headers[i].name, response->headers[i].value);
+    enum MHD_Result result =
+        MHD_queue_response(connection, is_whole ? response->status : 500, out);
+    MHD_destroy_response(out);
+    return result;
+}
+
+static enum MHD_Result answer(const struct http_server *server, struct MHD_Connection *connection,
+                              struct http_request *request)
+{
+    struct http_response response = {.status = 500};
+    text_init(&response.body, server->options.max_response_bytes);
+    find_peer(connection, request->peer, sizeof request->peer);
+    server->options.handler(server->options.arg, request, &response);
+    enum MHD_Result result =
+        response.drop_connection ? MHD_NO : queue_response(connection, &response);
+    text_fini(&response.body);
+    return result;
+}
+
+static void receive(struct upload *upload, const char *data, size_t size)
+{
+    upload->received_bytes += size;
+    if (!upload->is_too_large)
+        text_append(&upload->body, data, size);
+    if (upload->body.failed && !upload->is_too_large) {
+        upload->is_too_large = true;
+        text_fini(&upload->body);
+    }
+}
+
+static struct upload *create_upload(const struct http_server *server)
+{
+    struct upload *upload = calloc(1, sizeof *upload);
+    if (upload)
+        text_init(&upload->body, server->options.max_body_bytes);
+    return upload;
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *data_size, void **request_state)
+{
+    (void)version;
+    const struct http_server *server = arg;
+    struct upload *upload = *request_state;
+    if (!upload) {
+        *request_state = create_upload(server);
+        return *request_state ? MHD_YES : MHD_NO;
+    }
+    if (*data_size > 0) {
+        receive(upload, data, *data_size);
+        *data_size = 0;
+        return upload->received_bytes > server->options.max_body_bytes + SWALLOW_MAX_BYTES
+                   ? MHD_NO
+                   : MHD_YES;
+    }
+    struct http_request request = {
+        .method = method,
+        .path = url,
+        .body = upload->is_too_large ? (struct span){.data = "", .size = 0}
+                                     : text_span(&upload->body),
+        .connection = connection,
+        .is_too_large = upload->is_too_large,
+    };
+    return answer(server, connection, &request);
+}
+
+static void on_completed(void *arg, struct MHD_Connection *connection, void **request_state,
+                         enum MHD_RequestTerminationCode why)
+{
+    (void)arg;
+    (void)connection;
+    (void)why;
+    struct upload *upload = *request_state;
+    if (upload)
+        text_fini(&upload->body);
+    free(upload);
+    *request_state = NULL;
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+// Percent-decoding in place. %00 stays as it is written: decoded, it would cut the text short, and
+// "/v1/events%00x" would be taken for "/v1/events".
+static size_t unescape(void *arg, struct MHD_Connection *connection, char *text)
+{
+    (void)arg;
+    (void)connection;
+    size_t size = 0;
+    for (size_t i = 0; text[i]; i++, size++) {
+        int high = text[i] == '%' ? hex_value(text[i + 1]) : -1;
+        int low = high >= 0 ? hex_value(text[i + 2]) : -1;
+        if (low >= 0 && high * 16 + low != 0) {
+            text[size] = (char)(high * 16 + low);
+            i += 2;
+        } else {
+            text[size] = text[i];
+        }
+    }
+    text[size] = '\0';
+    return size;
+}
+
+__attribute__((format(printf, 2, 0))) static void on_log(void *arg, const char *format,
+                                                         va_list arguments)
+{
+    (void)arg;
+    char line[256];
+    vsnprintf(line, sizeof line, format, arguments);
+    line[strcspn(line, "\r\n")] = '\0';
+    log_debug("http server", LOG_STR("detail", line));
+}
+
+// ---- start and stop
+
+static const char *error_text(int error, char out[ERROR_TEXT_SIZE])
+{
+    return strerror_r(error, out, ERROR_TEXT_SIZE);
+}
+
+static int open_address(const struct addrinfo *address)
+{
+    int yes = 1;
+    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
+        bind(fd, address->ai_addr, address->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+static void explain(const struct http_server_options *options, int error_number, char *error,
+                    size_t error_size)
+{
+    char detail[ERROR_TEXT_SIZE];
+    bool is_ipv6 = strchr(options->host, ':') != NULL;
+    const char *hint = "choose another with --listen ADDRESS:PORT";
+    if (error_number == EACCES)
+        hint = "ports under 1024 need CAP_NET_BIND_SERVICE; choose another with --listen";
+    else if (error_number == EADDRNOTAVAIL)
+        hint = "this machine has no such address; choose one of its own with --listen";
+    else if (error_number == EADDRINUSE)
+        hint = "stop the program that has it, or choose another with --listen ADDRESS:PORT";
+    snprintf(error, error_size, "%s%s%s:%u %s: %s", is_ipv6 ? "[" : "", options->host,
+             is_ipv6 ? "]" : "", (unsigned)options->port,
+             error_number == EADDRINUSE ? "is in use" : error_text(error_number, detail), hint);
+}
+
+// The listening socket, or -1 with error. Opened here and not by the library, which can't say why it failed.
+static int open_socket(const struct http_server_options *options, char *error, size_t error_size)
+{
+    char port[8];
+    snprintf(port, sizeof port, "%u", (unsigned)options->port);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    int status = getaddrinfo(options->host, port, &hints, &found);
+    if (status != 0) {
+        snprintf(error, error_size, "can't listen on \"%s\": %s; give an address of this machine with --listen",
+                 options->host, gai_strerror(status));
+        return -1;
+    }
+    int fd = open_address(found);
+    freeaddrinfo(found);
+    if (fd < 0) {
+        explain(options, -fd, error, error_size);
+        return -1;
+    }
+    return fd;
+}
+
+static uint16_t find_port(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+        return 0;
+    const void *any = &address;
+    if (address.ss_family == AF_INET6)
+        return ntohs(((const struct sockaddr_in6 *)any)->sin6_port);
+    return ntohs(((const struct sockaddr_in *)any)->sin_port);
+}
+
+static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
+{
+    const struct http_server_options *options = &server->options;
+    bool is_pool = options->threads > 0;
+    unsigned flags = is_pool ? MHD_USE_EPOLL_INTERNAL_THREAD
+                             : (MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
+                                MHD_USE_POLL);
+    unsigned connections = options->max_connections > options->threads ? options->max_connections
+                                                                       : options->threads + 1;
+    struct MHD_OptionItem pool[] = {
+        {.option = is_pool && options->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END,
+         .value = (intptr_t)options->threads},
+        {.option = MHD_OPTION_END},
+    };
+    // The logger comes first: MHD writes to stderr until it knows it.
+    return MHD_start_daemon(
+        flags | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, server,
+        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape,
+        NULL, MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        options->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+}
+
+struct http_server *http_server_start(const struct http_server_options *options, char *error,
+                                      size_t error_size)
+{
+    struct http_server *server = calloc(1, sizeof *server);
+    if (!server) {
+        snprintf(error, error_size, "not enough memory for the HTTP server");
+        return NULL;
+    }
+    server->options = *options;
+    int fd = open_socket(options, error, error_size);
+    if (fd < 0)
+        goto fail;
+    server->port = find_port(fd);
+    server->daemon = start_daemon(server, fd);
+    if (!server->daemon) {
+        // The library may have closed fd already, so it is left alone: a leak once, in a program that ends.
+        snprintf(error, error_size, "can't start the HTTP server: not enough threads, files or memory");
+        goto fail;
+    }
+    return server;
+fail:
+    free(server);
+    return NULL;
+}
+
+uint16_t http_server_port(const struct http_server *server)
+{
+    return server->port;
+}
+
+void http_server_stop(struct http_server **server)
+{
+    if (!*server)
+        return;
+    MHD_stop_daemon((*server)->daemon);
+    free(*server);
+    *server = NULL;
+}

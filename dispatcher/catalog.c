@@ -12,6 +12,7 @@
 #include <uthash.h>
 #include <uv.h>
 
+#include "own_events.h"
 #include "petrel/clock.h"
 #include "petrel/log.h"
 
@@ -323,6 +324,20 @@ void catalog_tick(struct catalog *catalog)
 
 // ---- disabling
 
+static void announce_disabled(struct catalog *catalog, const struct subscription *disabled)
+{
+    struct entry *entry, *next;
+    HASH_ITER(hh, catalog->by_id, entry, next)
+    {
+        if (!subscription_wants(entry->subscription, span_of(disabled->tenant),
+                                SPAN(OWN_EVENT_SUBSCRIPTION_DISABLED)))
+            continue;
+        own_events_subscription_disabled(catalog->options.engine, catalog->options.commands,
+                                         disabled);
+        return;
+    }
+}
+
 void catalog_disable(struct catalog *catalog, const char *id, const char *reason)
 {
     struct entry *entry = NULL;
@@ -344,6 +359,7 @@ void catalog_disable(struct catalog *catalog, const char *id, const char *reason
         redis_command_add_span(command, (struct span){entry->stored, entry->stored_size});
         redis_link_send_reliably(catalog->options.commands, &command, NULL, NULL);
         log_warn("subscription disabled", LOG_STR("subscription", id), LOG_STR("reason", reason));
+        announce_disabled(catalog, disabled);
         // Ours at once; the answer comes back as a change too.
         put(catalog, span_of(id), text_span(&stored));
         publish_soon(catalog);

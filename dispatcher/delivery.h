@@ -31,6 +31,7 @@ struct delivery {
     int64_t first_attempt_ms, last_attempt_ms; // wall; 0: none
     int32_t last_status;
     char last_error[32]; // "-" when none
+    const char *death_reason; // static; set when it is given up
     // fresh
     struct arrival *arrival; // origin's; NULL when claimed
     uint32_t origin;

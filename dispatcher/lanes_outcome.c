@@ -12,6 +12,7 @@
 #include "claims.h"
 #include "lanes_internal.h"
 #include "ledger.h"
+#include "own_events.h"
 #include "petrel/clock.h"
 #include "petrel/log.h"
 #include "petrel/metrics.h"
@@ -84,11 +85,17 @@ static void log_failure(const struct delivery *delivery, const struct attempt_re
 
 // ---- after Redis has the change
 
+static void announce_death(const struct lanes *lanes, const struct delivery *delivery, bool is_ours)
+{
+    if (is_ours && delivery->death_reason)
+        own_events_delivery_dead(lanes->worker, delivery, delivery->death_reason);
+}
+
 static void on_fresh_moved(void *arg, struct delivery *delivery, bool is_ours)
 {
-    (void)is_ours;
     struct lanes *lanes = arg;
     lanes->parking--;
+    announce_death(lanes, delivery, is_ours);
     worker_return(lanes->worker, delivery);
 }
 
@@ -99,6 +106,7 @@ static void on_claimed_moved(void *arg, struct delivery *delivery, bool is_ours)
         log_warn("lease lost: another instance has taken this delivery over",
                  LOG_STR("event", delivery->event->id),
                  LOG_STR("subscription", delivery->subscription_id));
+    announce_death(lanes, delivery, is_ours);
     claims_on_settled(lanes->worker->claims, delivery);
 }
 
@@ -150,6 +158,7 @@ static void settle_dead(struct lanes *lanes, struct delivery *delivery, const ch
                         const struct attempt_result *result)
 {
     metrics_add(METRIC_DELIVERIES_DEAD, 1);
+    delivery->death_reason = reason;
     struct ledger_move move = {
         .delivery = delivery, .reason = reason, .result = result, .arg = lanes};
     if (delivery_is_claimed(delivery)) {

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Each has an id made of what happened, so that sending it again after a lost reply is a repeat to be dropped.
+#include "own_events.h"
+
+#include <stdio.h>
+
+#include "petrel/json.h"
+#include "worker.h"
+
+enum { DATA_MAX_BYTES = 8192 };
+
+static void append_member(struct text *data, const char *name, const char *value)
+{
+    text_append_char(data, data->size ? ',' : '{');
+    json_append_string(data, span_of(name));
+    text_append_char(data, ':');
+    json_append_string(data, span_of(value));
+}
+
+static void append_number(struct text *data, const char *name, int64_t value)
+{
+    text_append_char(data, data->size ? ',' : '{');
+    json_append_string(data, span_of(name));
+    text_append_char(data, ':');
+    text_append_int(data, value);
+}
+
+struct own_event {
+    const char *type, *tenant;
+    uint32_t shard;
+    struct span what; // hashed for the id
+    int64_t when_ms;  // for the id
+};
+
+static void publish(const struct engine *engine, struct redis_link *commands,
+                    const struct own_event *event, struct text *data)
+{
+    char id[EVENT_ID_SIZE];
+    snprintf(id, sizeof id, "own_%016llx_%lld", (unsigned long long)hash_bytes(event->what),
+             (long long)event->when_ms);
+    text_append_char(data, '}');
+    struct key events = keys_format(&engine->keys, event->shard, KEY_EVENTS, SPAN(""));
+    struct redis_command *command = redis_command_create("XADD");
+    redis_command_add_key(command, &events);
+    redis_command_add_text(command, "*");
+    redis_command_add_text(command, "type");
+    redis_command_add_text(command, event->type);
+    redis_command_add_text(command, "id");
+    redis_command_add_text(command, id);
+    redis_command_add_text(command, "tenant");
+    redis_command_add_text(command, event->tenant);
+    redis_command_add_text(command, "data");
+    redis_command_add_span(command, text_span(data));
+    redis_link_send_reliably(commands, &command, NULL, NULL);
+}
+
+void own_events_delivery_dead(const struct worker *worker, const struct delivery *delivery,
+                              const char *reason)
+{
+    const struct event *event = delivery->event;
+    struct subscription *any;
+    if (event_is_own(event->type) ||
+        !snapshot_match(worker->snapshot, span_of(event->tenant), SPAN(OWN_EVENT_DELIVERY_DEAD),
+                        &any, 1))
+        return;
+    struct text id, data;
+    text_init(&id, EVENT_ID_SIZE + EVENT_SUBSCRIPTION_SIZE);
+    text_init(&data, DATA_MAX_BYTES);
+    text_append_format(&id, "%s.%s", event->id, delivery->subscription_id);
+    append_member(&data, "dead_letter", text_string(&id));
+    append_member(&data, "event", event->id);
+    append_member(&data, "event_type", event->type);
+    append_member(&data, "subscription", delivery->subscription_id);
+    append_member(&data, "reason", reason);
+    append_number(&data, "attempts", delivery->attempts);
+    append_number(&data, "last_status", delivery->last_status);
+    struct own_event own = {
+        .type = OWN_EVENT_DELIVERY_DEAD,
+        .tenant = event->tenant,
+        .shard = event->shard,
+        .what = text_span(&id),
+        .when_ms = delivery->last_attempt_ms,
+    };
+    publish(worker->engine, worker->commands, &own, &data);
+    text_fini(&id);
+    text_fini(&data);
+}
+
+void own_events_subscription_disabled(const struct engine *engine, struct redis_link *commands,
+                                      const struct subscription *subscription)
+{
+    struct text data;
+    text_init(&data, DATA_MAX_BYTES);
+    append_member(&data, "subscription", subscription->id);
+    append_member(&data, "url", subscription->url.text);
+    append_member(&data, "reason", subscription->disabled_reason);
+    struct own_event own = {
+        .type = OWN_EVENT_SUBSCRIPTION_DISABLED,
+        .tenant = subscription->tenant,
+        .what = span_of(subscription->id),
+        .when_ms = subscription->updated_at_ms,
+    };
+    publish(engine, commands, &own, &data);
+    text_fini(&data);
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// petrel's own events: published into the stream like anybody's, so they are signed, retried and logged like
+// anybody's. Deliveries of own events never cause more of them.
+#ifndef PETREL_OWN_EVENTS_H
+#define PETREL_OWN_EVENTS_H
+
+#include "delivery.h"
+#include "petrel/redis_link.h"
+
+#define OWN_EVENT_DELIVERY_DEAD "petrel.delivery.dead"
+#define OWN_EVENT_SUBSCRIPTION_DISABLED "petrel.subscription.disabled"
+
+// After the dead letter is in Redis, if a subscription of the event's tenant asks for this.
+void own_events_delivery_dead(const struct worker *worker, const struct delivery *delivery,
+                              const char *reason);
+// The caller knows that somebody asks for it.
+void own_events_subscription_disabled(const struct engine *engine, struct redis_link *commands,
+                                      const struct subscription *subscription);
+
+#endif

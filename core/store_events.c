@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Publishing: the same rules as for what producers XADD themselves, told before instead of after.
+#include <stdio.h>
+
+#include "petrel/clock.h"
+#include "petrel/json.h"
+#include "petrel/random.h"
+#include "store_internal.h"
+
+// By the event's id when it has one, so that a repeat meets the first in the same shard.
+static uint32_t choose_shard(const struct store *store, const struct store_publish *publish)
+{
+    for (size_t i = 0; i + 1 < publish->field_count; i += 2) {
+        if (span_equals_text(publish->fields[i], "id"))
+            return (uint32_t)(hash_bytes(publish->fields[i + 1]) % store->keys.shards);
+    }
+    if (store->keys.shards == 1)
+        return 0;
+    uint32_t number;
+    random_bytes((unsigned char *)&number, sizeof number);
+    return number % store->keys.shards;
+}
+
+static enum store_result validate(struct store *store, const struct store_publish *publish,
+                                  uint32_t shard, struct event **event,
+                                  struct field_errors *errors)
+{
+    char entry_id[EVENT_ENTRY_ID_SIZE];
+    snprintf(entry_id, sizeof entry_id, "%lld-0", (long long)clock_wall_ms());
+    struct event_entry entry = {
+        .entry_id = entry_id,
+        .shard = shard,
+        .fields = publish->fields,
+        .field_count = publish->field_count,
+    };
+    struct event_fault fault;
+    *event = event_parse(&entry, (size_t)store->max_event_bytes, &fault);
+    if (*event)
+        return STORE_OK;
+    if (!fault.field)
+        return store_fail_memory(store);
+    field_errors_add(errors, fault.field, "%s", fault.message);
+    return STORE_INVALID;
+}
+
+enum store_result store_publish_event(struct store *store, const struct store_publish *publish,
+                                      char id[EVENT_ID_SIZE], struct field_errors *errors)
+{
+    struct event *event;
+    uint32_t shard = choose_shard(store, publish);
+    enum store_result result = validate(store, publish, shard, &event, errors);
+    if (result != STORE_OK)
+        return result;
+    bool has_own_id = event->has_own_id;
+    span_copy(span_of(event->id), id, EVENT_ID_SIZE);
+    event_destroy(&event);
+    struct redis_command *command = redis_command_create("XADD");
+    if (!command)
+        return store_fail_memory(store);
+    store_add_key(store, command, shard, KEY_EVENTS, (struct span){0});
+    redis_command_add_text(command, "*");
+    for (size_t i = 0; i < publish->field_count; i++)
+        redis_command_add_span(command, publish->fields[i]);
+    redis_reply *reply = NULL;
+    result = store_call(store, &command, &reply);
+    char entry_id[EVENT_ENTRY_ID_SIZE];
+    store_copy_text(reply, entry_id, sizeof entry_id);
+    redis_client_free_reply(&reply);
+    if (result == STORE_OK && !has_own_id && !event_format_id(shard, entry_id, id)) {
+        store_set_error(store, "Redis answered XADD with no entry id");
+        result = STORE_UNAVAILABLE;
+    }
+    return result;
+}
+
+enum store_result store_test_subscription(struct store *store, const char *id,
+                                          char event_id[EVENT_ID_SIZE])
+{
+    struct subscription *subscription = NULL;
+    enum store_result result = store_find_subscription(store, id, &subscription);
+    if (result != STORE_OK)
+        return result;
+    if (subscription->state == SUBSCRIPTION_DISABLED) {
+        store_set_error(store, "the subscription is disabled: resume it first");
+        subscription_unref(&subscription);
+        return STORE_CONFLICT;
+    }
+    struct text data;
+    text_init(&data, 512);
+    text_append_string(&data, "{\"message\":\"This is a test of petrel.\",\"subscription\":");
+    json_append_string(&data, span_of(subscription->id));
+    text_append_char(&data, '}');
+    const struct span fields[] = {
+        SPAN("type"),         SPAN("petrel.test"),
+        SPAN("data"),         text_span(&data),
+        SPAN("subscription"), span_of(subscription->id),
+        SPAN("tenant"),       span_of(subscription->tenant),
+    };
+    struct store_publish publish = {.fields = fields,
+                                    .field_count = sizeof fields / sizeof fields[0]};
+    struct field_errors errors = {0};
+    result = store_publish_event(store, &publish, event_id, &errors);
+    if (result == STORE_INVALID) { // the limit of an event's size is that small
+        store_set_error(store, "%s %s", errors.items[0].field, errors.items[0].message);
+        result = STORE_CONFLICT;
+    }
+    text_fini(&data);
+    subscription_unref(&subscription);
+    return result;
+}

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state of the whole: how much work there is, and whether Redis keeps its promises.
+#include <stdlib.h>
+#include <string.h>
+
+#include "petrel/clock.h"
+#include "store_internal.h"
+
+enum { LAG_COUNT_MAX = 10000, REDIS_MAJOR_MIN = 7 };
+
+// ---- INFO
+
+// The value of "name:value" on a line of its own.
+static struct span info_value(struct span info, const char *name)
+{
+    struct span line;
+    while (span_next(&info, '\n', &line)) {
+        struct span key;
+        if (line.size > 0 && line.data[line.size - 1] == '\r')
+            line.size--;
+        if (span_next(&line, ':', &key) && span_equals_text(key, name))
+            return line;
+    }
+    return (struct span){0};
+}
+
+static int64_t info_int(struct span info, const char *name)
+{
+    int64_t value = 0;
+    return span_to_int64(info_value(info, name), &value) ? value : 0;
+}
+
+static void copy_cut(struct span text, char *out, size_t out_size)
+{
+    if (text.size >= out_size)
+        text.size = out_size - 1;
+    span_copy(text, out, out_size);
+}
+
+static void read_info(struct span info, struct store_status *status)
+{
+    copy_cut(info_value(info, "redis_version"), status->redis_version,
+             sizeof status->redis_version);
+    copy_cut(info_value(info, "maxmemory_policy"), status->maxmemory_policy,
+             sizeof status->maxmemory_policy);
+    status->is_append_only = info_int(info, "aof_enabled") == 1;
+    status->maxmemory_bytes = info_int(info, "maxmemory");
+    status->used_memory_bytes = info_int(info, "used_memory");
+    status->replicas = (int32_t)info_int(info, "connected_slaves");
+    status->is_evicting =
+        status->maxmemory_bytes > 0 && strcmp(status->maxmemory_policy, "noeviction") != 0;
+}
+
+static int64_t time_ms(redis_reply *time)
+{
+    return redis_reply_int(redis_reply_at(time, 0)) * 1000 +
+           redis_reply_int(redis_reply_at(time, 1)) / 1000;
+}
+
+enum { SERVER_INFO, SERVER_FSYNC, SERVER_INSTANCES, SERVER_TIME, SERVER_COUNT };
+
+static enum store_result read_server(struct store *store, struct store_status *status)
+{
+    redis_reply *replies[SERVER_COUNT];
+    struct redis_command *commands[SERVER_COUNT] = {
+        [SERVER_INFO] = redis_command_create("INFO"),
+        [SERVER_FSYNC] = redis_command_create("CONFIG"),
+        [SERVER_INSTANCES] = redis_command_create("HLEN"),
+        [SERVER_TIME] = redis_command_create("TIME"),
+    };
+    if (commands[SERVER_FSYNC]) {
+        redis_command_add_text(commands[SERVER_FSYNC], "GET");
+        redis_command_add_text(commands[SERVER_FSYNC], "appendfsync");
+    }
+    store_add_key(store, commands[SERVER_INSTANCES], 0, KEY_INSTANCES, (struct span){0});
+    int64_t before_ms = clock_wall_ms();
+    enum store_result result = store_call_all(store, commands, replies, SERVER_COUNT);
+    if (result != STORE_OK)
+        return result;
+    int64_t middle_ms = before_ms + (clock_wall_ms() - before_ms) / 2;
+    result = store_judge(store, replies[SERVER_INFO]);
+    if (result == STORE_OK)
+        result = store_judge(store, replies[SERVER_INSTANCES]);
+    if (result == STORE_OK)
+        result = store_judge(store, replies[SERVER_TIME]);
+    read_info(redis_reply_span(replies[SERVER_INFO]), status);
+    // Managed services often refuse CONFIG: then it stays "".
+    store_copy_text(redis_reply_at(replies[SERVER_FSYNC], 1), status->append_fsync,
+                    sizeof status->append_fsync);
+    status->instances = (int32_t)redis_reply_int(replies[SERVER_INSTANCES]);
+    status->clock_skew_ms = time_ms(replies[SERVER_TIME]) - middle_ms;
+    for (size_t i = 0; i < SERVER_COUNT; i++)
+        redis_client_free_reply(&replies[i]);
+    return result;
+}
+
+// ---- the shards
+
+// Redis doesn't know the lag after an entry was deleted by hand: then count, up to a bound.
+static enum store_result count_unread(struct store *store, uint32_t shard, redis_reply *group,
+                                      int64_t *lag)
+{
+    char after[64] = "(";
+    store_copy_field(group, "last-delivered-id", after + 1, sizeof after - 1);
+    struct redis_command *command = redis_command_create("XRANGE");
+    if (!command)
+        return store_fail_memory(store);
+    store_add_key(store, command, shard, KEY_EVENTS, (struct span){0});
+    redis_command_add_text(command, after);
+    redis_command_add_text(command, "+");
+    redis_command_add_text(command, "COUNT");
+    redis_command_add_int(command, LAG_COUNT_MAX);
+    redis_reply *reply = NULL;
+    enum store_result result = store_call(store, &command, &reply);
+    *lag = (int64_t)redis_reply_count(reply);
+    redis_client_free_reply(&reply);
+    return result;
+}
+
+static redis_reply *find_group(redis_reply *groups)
+{
+    for (size_t i = 0; i < redis_reply_count(groups); i++) {
+        redis_reply *group = redis_reply_at(groups, i);
+        if (span_equals_text(redis_reply_span(redis_reply_field(group, "name")), KEYS_GROUP))
+            return group;
+    }
+    return NULL;
+}
+
+enum { SHARD_LENGTH, SHARD_GROUPS, SHARD_TOTALS, SHARD_DEAD, SHARD_REJECTED, SHARD_COUNT };
+
+static enum store_result add_shard(struct store *store, uint32_t shard, redis_reply *const *replies,
+                                   struct store_status *status)
+{
+    // XINFO GROUPS is an error reply when there is no stream yet; the others never are.
+    for (size_t i = 0; i < SHARD_COUNT; i++) {
+        if (i != SHARD_GROUPS && redis_reply_is_error(replies[i]))
+            return store_judge(store, replies[i]);
+    }
+    int64_t length = redis_reply_int(replies[SHARD_LENGTH]);
+    status->stream_length += length;
+    status->parked += store_field_int(replies[SHARD_TOTALS], "parked");
+    status->dead += redis_reply_int(replies[SHARD_DEAD]);
+    status->rejected += redis_reply_int(replies[SHARD_REJECTED]);
+    redis_reply *group = find_group(replies[SHARD_GROUPS]);
+    if (!group) {
+        bool has_stream = redis_reply_is_ok(replies[SHARD_GROUPS]);
+        status->has_group = status->has_group && !has_stream;
+        status->stream_lag += length;
+        return STORE_OK;
+    }
+    int64_t lag = store_field_int(group, "lag");
+    enum store_result result = STORE_OK;
+    if (redis_reply_kind_of(redis_reply_field(group, "lag")) != REDIS_REPLY_IS_INTEGER)
+        result = count_unread(store, shard, group, &lag);
+    status->stream_lag += lag;
+    status->stream_pending += store_field_int(group, "pending");
+    return result;
+}
+
+static enum store_result read_shard(struct store *store, uint32_t shard,
+                                    struct store_status *status)
+{
+    redis_reply *replies[SHARD_COUNT];
+    struct redis_command *commands[SHARD_COUNT] = {
+        [SHARD_LENGTH] = redis_command_create("XLEN"),
+        [SHARD_GROUPS] = redis_command_create("XINFO"),
+        [SHARD_TOTALS] = redis_command_create("HGETALL"),
+        [SHARD_DEAD] = redis_command_create("ZCARD"),
+        [SHARD_REJECTED] = redis_command_create("XLEN"),
+    };
+    if (commands[SHARD_GROUPS])
+        redis_command_add_text(commands[SHARD_GROUPS], "GROUPS");
+    store_add_key(store, commands[SHARD_LENGTH], shard, KEY_EVENTS, (struct span){0});
+    store_add_key(store, commands[SHARD_GROUPS], shard, KEY_EVENTS, (struct span){0});
+    store_add_key(store, commands[SHARD_TOTALS], shard, KEY_TOTALS, (struct span){0});
+    store_add_key(store, commands[SHARD_DEAD], shard, KEY_DEAD, (struct span){0});
+    store_add_key(store, commands[SHARD_REJECTED], shard, KEY_REJECTED, (struct span){0});
+    enum store_result result = store_call_all(store, commands, replies, SHARD_COUNT);
+    if (result == STORE_OK)
+        result = add_shard(store, shard, replies, status);
+    for (size_t i = 0; i < SHARD_COUNT; i++)
+        redis_client_free_reply(&replies[i]);
+    return result;
+}
+
+enum store_result store_read_status(struct store *store, struct store_status *status)
+{
+    *status = (struct store_status){.has_group = true};
+    enum store_result result = read_server(store, status);
+    for (uint32_t shard = 0; result == STORE_OK && shard < store->keys.shards; shard++)
+        result = read_shard(store, shard, status);
+    return result;
+}
+
+// ---- the layout's version
+
+static enum store_result check_version(struct store *store)
+{
+    struct redis_command *command = redis_command_create("INFO");
+    if (!command)
+        return store_fail_memory(store);
+    redis_command_add_text(command, "server");
+    redis_reply *reply = NULL;
+    enum store_result result = store_call(store, &command, &reply);
+    if (result != STORE_OK)
+        return result;
+    struct span version = info_value(redis_reply_span(reply), "redis_version");
+    struct span rest = version;
+    struct span major;
+    uint64_t number;
+    if (!span_next(&rest, '.', &major) || !span_to_uint64(major, &number) ||
+        number < REDIS_MAJOR_MIN) {
+        store_set_error(store, "Redis 7.0 or newer is needed, this one is %.*s",
+                        version.size < 32 ? (int)version.size : 32,
+                        version.data ? version.data : "");
+        result = STORE_CONFLICT;
+    }
+    redis_client_free_reply(&reply);
+    return result;
+}
+
+// The same namespace under another number of shards has other keys: its events would lie unseen.
+static enum store_result check_sharding(struct store *store)
+{
+    struct keys other = store->keys;
+    other.shards = store->keys.shards == 1 ? 2 : 1;
+    struct key key = keys_format(&other, 0, KEY_SCHEMA, (struct span){0});
+    struct redis_command *command = redis_command_create("EXISTS");
+    if (!command)
+        return store_fail_memory(store);
+    redis_command_add_key(command, &key);
+    redis_reply *reply = NULL;
+    enum store_result result = store_call(store, &command, &reply);
+    if (result == STORE_OK && redis_reply_int(reply) != 0) {
+        store_set_error(store, "namespace %s is in use with %s: set shards as it was",
+                        store->keys.namespace_name,
+                        other.shards == 1 ? "one shard" : "several shards");
+        result = STORE_CONFLICT;
+    }
+    redis_client_free_reply(&reply);
+    return result;
+}
+
+// Reads the version that holds now; writes ours only where there is none.
+static enum store_result claim_schema(struct store *store, redis_reply **reply)
+{
+    struct redis_command *get = redis_command_create("GET");
+    if (!get)
+        return store_fail_memory(store);
+    store_add_key(store, get, 0, KEY_SCHEMA, (struct span){0});
+    enum store_result result = store_call(store, &get, reply);
+    if (result != STORE_OK || redis_reply_kind_of(*reply) != REDIS_REPLY_IS_NIL)
+        return result;
+    redis_client_free_reply(reply);
+    struct redis_command *set = redis_command_create("SET");
+    if (!set)
+        return store_fail_memory(store);
+    store_add_key(store, set, 0, KEY_SCHEMA, (struct span){0});
+    redis_command_add_text(set, KEYS_SCHEMA_VERSION);
+    redis_command_add_text(set, "NX");
+    redis_command_add_text(set, "GET"); // nil: it was written
+    return store_call(store, &set, reply);
+}
+
+enum store_result store_check_schema(struct store *store)
+{
+    redis_reply *reply = NULL;
+    enum store_result result = check_version(store);
+    if (result == STORE_OK)
+        result = check_sharding(store);
+    if (result == STORE_OK)
+        result = claim_schema(store, &reply);
+    if (result != STORE_OK)
+        return result;
+    struct span version = redis_reply_span(reply);
+    if (redis_reply_kind_of(reply) != REDIS_REPLY_IS_NIL &&
+        !span_equals_text(version, KEYS_SCHEMA_VERSION)) {
+        store_set_error(store,
+                        "namespace %s in Redis has layout version \"%.*s\", this petrel knows " KEYS_SCHEMA_VERSION,
+                        store->keys.namespace_name, version.size < 32 ? (int)version.size : 32,
+                        version.data);
+        result = STORE_CONFLICT;
+    }
+    redis_client_free_reply(&reply);
+    return result;
+}

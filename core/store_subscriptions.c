@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+// Subscriptions in Redis: one hash of JSON texts. Each change is compare-and-set by a script: read, change,
+// put if nobody else changed it meanwhile, else again, a few times.
+#include <string.h>
+
+#include "petrel/clock.h"
+#include "store_internal.h"
+
+enum { PUT_TRIES = 5, VISIT_BATCH = 500 };
+
+// ---- reading
+
+enum store_result store_visit_subscriptions(struct store *store, store_visit_subscription *visit,
+                                            void *arg)
+{
+    char position[32] = "0";
+    bool goes_on = true;
+    do {
+        struct redis_command *command = redis_command_create("HSCAN");
+        if (!command)
+            return store_fail_memory(store);
+        redis_reply *reply = NULL;
+        store_add_key(store, command, 0, KEY_SUBSCRIPTIONS, (struct span){0});
+        redis_command_add_text(command, position);
+        redis_command_add_text(command, "COUNT");
+        redis_command_add_int(command, VISIT_BATCH);
+        enum store_result result = store_call(store, &command, &reply);
+        if (result != STORE_OK)
+            return result;
+        store_copy_text(redis_reply_at(reply, 0), position, sizeof position);
+        redis_reply *items = redis_reply_at(reply, 1);
+        for (size_t i = 0; goes_on && i + 1 < redis_reply_count(items); i += 2)
+            goes_on = visit(arg, redis_reply_span(redis_reply_at(items, i)),
+                            redis_reply_span(redis_reply_at(items, i + 1)));
+        redis_client_free_reply(&reply);
+    } while (goes_on && strcmp(position, "0") != 0);
+    return STORE_OK;
+}
+
+static enum store_result parse(struct store *store, const char *id, struct span json,
+                               struct subscription **found)
+{
+    struct text why;
+    text_init(&why, 160);
+    *found = subscription_parse_stored(json, &why);
+    if (!*found)
+        store_set_error(store, "subscription %.64s in Redis can't be read: %.140s", id,
+                        text_string(&why));
+    text_fini(&why);
+    return *found ? STORE_OK : STORE_CONFLICT;
+}
+
+// The caller frees the reply, the stored text.
+static enum store_result fetch_stored(struct store *store, const char *id, redis_reply **stored)
+{
+    *stored = NULL;
+    if (!event_is_id(span_of(id)))
+        return STORE_NOT_FOUND;
+    struct redis_command *command = redis_command_create("HGET");
+    if (!command)
+        return store_fail_memory(store);
+    store_add_key(store, command, 0, KEY_SUBSCRIPTIONS, (struct span){0});
+    redis_command_add_text(command, id);
+    enum store_result result = store_call(store, &command, stored);
+    if (result == STORE_OK && redis_reply_kind_of(*stored) == REDIS_REPLY_IS_NIL) {
+        redis_client_free_reply(stored);
+        result = STORE_NOT_FOUND;
+    }
+    return result;
+}
+
+// The stored text too: what a change is compared with.
+static enum store_result fetch(struct store *store, const char *id, redis_reply **stored,
+                               struct subscription **found)
+{
+    *found = NULL;
+    enum store_result result = fetch_stored(store, id, stored);
+    if (result == STORE_OK)
+        result = parse(store, id, redis_reply_span(*stored), found);
+    if (result != STORE_OK)
+        redis_client_free_reply(stored);
+    return result;
+}
+
+enum store_result store_find_subscription(struct store *store, const char *id,
+                                          struct subscription **found)
+{
+    redis_reply *stored;
+    enum store_result result = fetch(store, id, &stored, found);
+    redis_client_free_reply(&stored);
+    return result;
+}
+
+// ---- writing
+
+// Puts `text` (empty deletes) where `expected` was (empty: nothing). *is_put is false when it no longer was.
+static enum store_result put(struct store *store, const char *id, struct span text,
+                             struct span expected, bool *is_put)
+{
+    struct redis_command *command = redis_command_create_script(SCRIPT_SUBSCRIPTION_PUT);
+    if (!command)
+        return store_fail_memory(store);
+    redis_reply *reply = NULL;
+    store_add_key(store, command, 0, KEY_SUBSCRIPTIONS, (struct span){0});
+    store_add_key(store, command, 0, KEY_CHANGES, (struct span){0});
+    redis_command_add_text(command, id);
+    redis_command_add_span(command, text);
+    redis_command_add_span(command, expected);
+    enum store_result result = store_call(store, &command, &reply);
+    *is_put = redis_reply_int(reply) == 1;
+    redis_client_free_reply(&reply);
+    return result;
+}
+
+static enum store_result put_subscription(struct store *store,
+                                          const struct subscription *subscription,
+                                          struct span expected, bool *is_put)
+{
+    struct text text;
+    text_init(&text, SUBSCRIPTION_JSON_MAX_BYTES);
+    subscription_format_stored(subscription, &text);
+    enum store_result result = text.failed
+                                   ? store_fail_memory(store)
+                                   : put(store, subscription->id, text_span(&text), expected, is_put);
+    if (text.data)
+        explicit_bzero(text.data, text.size); // has the secrets
+    text_fini(&text);
+    return result;
+}
+
+enum store_result store_create_subscription(struct store *store, struct span body,
+                                            struct subscription **created,
+                                            struct field_errors *errors)
+{
+    bool is_put = false;
+    *created = subscription_create(body, clock_wall_ms(), errors);
+    if (!*created)
+        return STORE_INVALID;
+    enum store_result result = put_subscription(store, *created, (struct span){0}, &is_put);
+    if (result == STORE_OK && !is_put) {
+        // 130 random bits don't collide; the answer to an earlier try of the same call was lost.
+        store_set_error(store, "the new subscription's id is taken");
+        result = STORE_CONFLICT;
+    }
+    if (result != STORE_OK)
+        subscription_unref(created);
+    return result;
+}
+
+// A change: from what is stored, a new one (one reference); NULL with errors filled, or without memory.
+struct change {
+    struct subscription *(*apply)(const struct change *change, const struct subscription *from);
+    struct span body;
+    struct field_errors *errors;
+    enum subscription_state state;
+    const char *reason;
+    const struct secret *secret;
+    int64_t grace_ms;
+};
+
+static enum store_result change_once(struct store *store, const char *id,
+                                     const struct change *change, struct subscription **changed,
+                                     bool *is_put)
+{
+    redis_reply *stored;
+    struct subscription *from;
+    enum store_result result = fetch(store, id, &stored, &from);
+    *is_put = false;
+    *changed = NULL;
+    if (result != STORE_OK)
+        return result;
+    *changed = change->apply(change, from);
+    if (*changed)
+        result = put_subscription(store, *changed, redis_reply_span(stored), is_put);
+    else
+        result = change->errors && change->errors->count ? STORE_INVALID : store_fail_memory(store);
+    if (result != STORE_OK || !*is_put)
+        subscription_unref(changed);
+    subscription_unref(&from);
+    redis_client_free_reply(&stored);
+    return result;
+}
+
+static enum store_result change_subscription(struct store *store, const char *id,
+                                             const struct change *change,
+                                             struct subscription **changed)
+{
+    for (int tries = 0; tries < PUT_TRIES; tries++) {
+        bool is_put;
+        enum store_result result = change_once(store, id, change, changed, &is_put);
+        if (result != STORE_OK || is_put)
+            return result;
+    }
+    store_set_error(store, "others kept changing the subscription; try again");
+    return STORE_CONFLICT;
+}
+
+static struct subscription *apply_patch(const struct change *change,
+                                        const struct subscription *from)
+{
+    return subscription_patch(from, change->body, clock_wall_ms(), change->errors);
+}
+
+enum store_result store_patch_subscription(struct store *store, const char *id, struct span body,
+                                           struct subscription **changed,
+                                           struct field_errors *errors)
+{
+    struct change change = {.apply = apply_patch, .body = body, .errors = errors};
+    return change_subscription(store, id, &change, changed);
+}
+
+static struct subscription *apply_state(const struct change *change,
+                                        const struct subscription *from)
+{
+    return subscription_with_state(from, change->state, change->reason, clock_wall_ms());
+}
+
+// Somebody looks at its queue at once, in every shard: to send (resumed), or to bury (disabled, deleted).
+static enum store_result wake(struct store *store, const char *id)
+{
+    struct redis_command *commands[SHARDS_MAX];
+    redis_reply *replies[SHARDS_MAX];
+    uint32_t shards = store->keys.shards;
+    for (uint32_t shard = 0; shard < shards; shard++) {
+        commands[shard] = redis_command_create_script(SCRIPT_WAKE);
+        store_add_key(store, commands[shard], shard, KEY_DUE, (struct span){0});
+        store_add_key(store, commands[shard], shard, KEY_QUEUE, span_of(id));
+        if (!commands[shard])
+            continue;
+        redis_command_add_text(commands[shard], id);
+        redis_command_add_int(commands[shard], 0);
+    }
+    enum store_result result = store_call_all(store, commands, replies, shards);
+    for (uint32_t shard = 0; shard < shards; shard++) {
+        if (result == STORE_OK)
+            result = store_judge(store, replies[shard]);
+        redis_client_free_reply(&replies[shard]);
+    }
+    return result;
+}
+
+enum store_result store_set_subscription_state(struct store *store, const char *id,
+                                               enum subscription_state state, const char *reason,
+                                               struct subscription **changed)
+{
+    struct change change = {.apply = apply_state, .state = state, .reason = reason};
+    enum store_result result = change_subscription(store, id, &change, changed);
+    if (result == STORE_OK && state != SUBSCRIPTION_PAUSED)
+        result = wake(store, id);
+    if (result != STORE_OK)
+        subscription_unref(changed);
+    return result;
+}
+
+static struct subscription *apply_rotation(const struct change *change,
+                                           const struct subscription *from)
+{
+    return subscription_with_rotated_secret(from, change->secret, change->grace_ms,
+                                            clock_wall_ms());
+}
+
+enum store_result store_rotate_secret(struct store *store, const char *id,
+                                      const struct secret *secret, int64_t grace_ms,
+                                      struct subscription **changed)
+{
+    struct change change = {.apply = apply_rotation, .secret = secret, .grace_ms = grace_ms};
+    return change_subscription(store, id, &change, changed);
+}
+
+enum store_result store_delete_subscription(struct store *store, const char *id)
+{
+    for (int tries = 0; tries < PUT_TRIES; tries++) {
+        redis_reply *stored;
+        bool is_put = false;
+        enum store_result result = fetch_stored(store, id, &stored); // also one that can't be read
+        if (result != STORE_OK)
+            return result;
+        result = put(store, id, (struct span){0}, redis_reply_span(stored), &is_put);
+        redis_client_free_reply(&stored);
+        if (result != STORE_OK)
+            return result;
+        if (is_put)
+            return wake(store, id);
+    }
+    store_set_error(store, "others kept changing the subscription; try again");
+    return STORE_CONFLICT;
+}
+
+enum store_result store_count_parked(struct store *store, const char *id, int64_t *parked)
+{
+    struct redis_command *commands[SHARDS_MAX];
+    redis_reply *replies[SHARDS_MAX];
+    uint32_t shards = store->keys.shards;
+    *parked = 0;
+    if (!event_is_id(span_of(id)))
+        return STORE_NOT_FOUND;
+    for (uint32_t shard = 0; shard < shards; shard++) {
+        commands[shard] = redis_command_create("ZCARD");
+        store_add_key(store, commands[shard], shard, KEY_QUEUE, span_of(id));
+    }
+    enum store_result result = store_call_all(store, commands, replies, shards);
+    for (uint32_t shard = 0; shard < shards; shard++) {
+        if (result == STORE_OK)
+            result = store_judge(store, replies[shard]);
+        *parked += redis_reply_int(replies[shard]);
+        redis_client_free_reply(&replies[shard]);
+    }
+    return result;
+}

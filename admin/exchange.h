@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// One request with everything that answers it: what the handlers of all routes get, and how they begin and end.
+#ifndef PETREL_ADMIN_EXCHANGE_H
+#define PETREL_ADMIN_EXCHANGE_H
+
+#include "petrel/config.h"
+#include "petrel/http_server.h"
+#include "petrel/store.h"
+#include "problem.h"
+#include "query.h"
+#include "router.h"
+
+struct status_cache;
+
+struct exchange {
+    struct store *store; // this request's alone until it is answered
+    const struct config *config;
+    struct status_cache *status;
+    const struct http_request *request;
+    struct http_response *response;
+    struct query query;
+    char id[ROUTER_ID_SIZE]; // what stood for {id} in the path
+};
+
+// False: the problem is already the answer (413, 415, 400 with the offset). json is the whole body.
+bool exchange_take_json(struct exchange *exchange, struct span *json);
+// The same, where an empty body stands for {}.
+bool exchange_take_optional_json(struct exchange *exchange, struct span *json);
+// For requests whose body must be empty or {}. Checks that no query is given, too.
+bool exchange_take_nothing(struct exchange *exchange);
+// False (422 is the answer) when there are errors.
+bool exchange_accept(struct exchange *exchange, const struct field_errors *errors);
+// False (422) when the request has any query parameter.
+bool exchange_accept_no_query(struct exchange *exchange);
+// False (404 for `what`) when {id} can't be the id of anything.
+bool exchange_accept_id(struct exchange *exchange, const char *what);
+
+// Sets status and content type; the caller appends the body. Returns the body.
+struct text *exchange_begin_json(struct exchange *exchange, unsigned status);
+void exchange_fail(struct exchange *exchange, enum store_result result, const char *what,
+                   const struct field_errors *errors);
+
+#endif

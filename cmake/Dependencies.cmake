@@ -47,7 +47,7 @@ if(petrel_missing)
     message(FATAL_ERROR "Missing packages (Debian's names):${petrel_missing}\n"
                         "Install them with: sudo apt-get install${petrel_missing}")
 endif()
-target_link_libraries(petrel_dependencies INTERFACE Threads::Threads)
+target_link_libraries(petrel_dependencies INTERFACE Threads::Threads m)
 
 # rediss:// needs hiredis >= 1.0 with its TLS library; Debian 12 has 0.14 without.
 if(hiredis_VERSION VERSION_GREATER_EQUAL 1.0)

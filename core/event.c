@@ -78,7 +78,9 @@ static const char *show(struct span value, char out[SHOWN_SIZE])
     size_t size = value.size < SHOWN_BYTES ? value.size : SHOWN_BYTES;
     for (size_t i = 0; i < size; i++) {
         char c = value.data[i];
-        out[i] = c >= ' ' && c <= '~' ? c : '?';
+        out[i] = '?';
+        if (c >= ' ' && c <= '~')
+            out[i] = c;
     }
     memcpy(out + size, value.size > size ? "..." : "", value.size > size ? 4 : 1);
     return out;

@@ -23,7 +23,9 @@ static bool fail(struct scanner *scanner, const char *fault)
 // The next byte, or NUL at the end; NUL itself is never valid outside a string, nor inside one.
 static char peek(const struct scanner *scanner)
 {
-    return scanner->at < scanner->end ? *scanner->at : '\0';
+    if (scanner->at == scanner->end)
+        return '\0';
+    return *scanner->at;
 }
 
 static void skip_whitespace(struct scanner *scanner)

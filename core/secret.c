@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,8 @@ static bool derive_public(const unsigned char *seed, unsigned char *public_key)
     bool ok = key && EVP_PKEY_get_raw_public_key(key, public_key, &size) == 1 &&
               size == ED25519_PUBLIC_BYTES;
     EVP_PKEY_free(key);
+    if (!ok)
+        ERR_clear_error(); // or a later TLS connection on this thread would take it for its own
     return ok;
 }
 
@@ -120,7 +123,7 @@ static void format(const char *prefix, const unsigned char *bytes, size_t size,
 {
     size_t prefix_size = strlen(prefix);
     assert(prefix_size + base64_encoded_size(size) < SECRET_TEXT_SIZE);
-    memcpy(out, prefix, prefix_size);
+    memcpy(out, prefix, prefix_size + 1);
     base64_encode(bytes, size, out + prefix_size);
 }
 

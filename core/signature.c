@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signing and verifying as Standard Webhooks 1.0 says: over "<id>.<timestamp>.<body>".
 //
-// HMAC is on the path of every attempt, so the algorithms are fetched once, and each thread keeps
+// HMAC is on the path of every attempt, so the algorithm is fetched once, and each thread keeps
 // one context that knows its digest: a signature then costs only the hashing. OpenSSL contexts
 // belong to one thread at a time; the fetched algorithm is shared. Left to others: which secrets
 // sign, and when.
@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <pthread.h>
@@ -28,35 +29,56 @@ enum {
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t context_key;
 static bool has_context_key;
-static EVP_MAC *hmac;
 
 static void free_context(void *context)
 {
     EVP_MAC_CTX_free(context);
 }
 
-static void fetch_algorithms(void)
+static void create_context_key(void)
 {
-    hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     has_context_key = pthread_key_create(&context_key, free_context) == 0;
+}
+
+// Fetched by the first thread that needs it and kept; fetched again should memory have been short.
+static EVP_MAC *shared_hmac(void)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static EVP_MAC *hmac;
+    pthread_mutex_lock(&lock);
+    if (!hmac)
+        hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC *fetched = hmac;
+    pthread_mutex_unlock(&lock);
+    return fetched;
+}
+
+static EVP_MAC_CTX *create_context(void)
+{
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){"SHA256"}, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_MAC *hmac = shared_hmac();
+    EVP_MAC_CTX *context = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
+    if (context && EVP_MAC_CTX_set_params(context, parameters) != 1) {
+        EVP_MAC_CTX_free(context);
+        context = NULL;
+    }
+    return context;
 }
 
 // This thread's HMAC-SHA256 context; NULL if OpenSSL or memory fails. Freed when the thread ends.
 static EVP_MAC_CTX *thread_context(void)
 {
-    pthread_once(&once, fetch_algorithms);
-    if (!hmac || !has_context_key)
+    pthread_once(&once, create_context_key);
+    if (!has_context_key)
         return NULL;
     EVP_MAC_CTX *context = pthread_getspecific(context_key);
     if (context)
         return context;
-    OSSL_PARAM parameters[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){"SHA256"}, 0),
-        OSSL_PARAM_construct_end(),
-    };
-    context = EVP_MAC_CTX_new(hmac);
-    if (context && (EVP_MAC_CTX_set_params(context, parameters) != 1 ||
-                    pthread_setspecific(context_key, context) != 0)) {
+    context = create_context();
+    if (context && pthread_setspecific(context_key, context) != 0) {
         EVP_MAC_CTX_free(context);
         context = NULL;
     }
@@ -164,8 +186,11 @@ bool signature_append(const struct secret *secret, const struct signed_content *
         ok = sign_ed25519(secret, content, bytes);
         break;
     }
-    if (!ok)
+    if (!ok) {
+        // What stays in the thread's queue would be taken for an error of the next TLS connection.
+        ERR_clear_error();
         return false;
+    }
     base64_encode(bytes, size, encoded);
     if (out->size > 0)
         text_append_char(out, ' ');
@@ -190,6 +215,8 @@ static bool verify_ed25519(const struct secret *secret, const struct signed_cont
     EVP_MD_CTX_free(context);
     EVP_PKEY_free(key);
     free(joined);
+    if (!ok)
+        ERR_clear_error();
     return ok;
 }
 

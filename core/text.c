@@ -32,7 +32,9 @@ bool span_equals_text(struct span a, const char *b)
 
 static char to_lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    if (c >= 'A' && c <= 'Z')
+        return (char)(c - 'A' + 'a');
+    return c;
 }
 
 bool span_equals_ignoring_case(struct span a, struct span b)
@@ -174,7 +176,7 @@ static bool reserve(struct text *text, size_t more)
     size_t needed = text->size + more;
     if (needed == SIZE_MAX)
         return false;
-    if (needed < text->capacity)
+    if (text->data && needed < text->capacity)
         return true;
     size_t capacity = text->capacity ? text->capacity : FIRST_CAPACITY;
     while (capacity <= needed)

@@ -34,8 +34,12 @@ void base64_encode(const unsigned char *bytes, size_t size, char *out)
             group |= bytes[i + 2];
         *out++ = digits[group >> 18];
         *out++ = digits[group >> 12 & 63];
-        *out++ = left > 1 ? digits[group >> 6 & 63] : '=';
-        *out++ = left > 2 ? digits[group & 63] : '=';
+        memcpy(out, "==", 2);
+        if (left > 1)
+            out[0] = digits[group >> 6 & 63];
+        if (left > 2)
+            out[1] = digits[group & 63];
+        out += 2;
     }
     *out = '\0';
 }

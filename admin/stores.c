@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// There are as many stores as server threads, so taking one waits only if a handler held two. Neither lock is held
+// while Redis is asked.
+#include "stores.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "petrel/clock.h"
+
+enum { REDIS_TIMEOUT_MS = 5000, STATUS_MAX_AGE_MS = 1000 };
+
+static bool init_store(struct store *store, const struct config *config,
+                       const struct redis_url *redis)
+{
+    *store = (struct store){
+        .client = redis_client_create(redis, REDIS_TIMEOUT_MS),
+        .keys.shards = config->shards,
+        .max_event_bytes = config->max_event_bytes,
+        .max_concurrency = config->max_concurrency,
+        .rotation_grace_ms = config->rotation_grace_ms,
+    };
+    snprintf(store->keys.namespace_name, sizeof store->keys.namespace_name, "%s",
+             config->namespace_name);
+    return store->client != NULL;
+}
+
+bool stores_init(struct stores *stores, const struct config *config, const struct redis_url *redis,
+                 size_t count)
+{
+    assert(count > 0 && count <= STORES_MAX);
+    memset(stores, 0, sizeof *stores);
+    pthread_mutex_init(&stores->lock, NULL);
+    pthread_cond_init(&stores->given, NULL);
+    for (; stores->count < count; stores->count++) {
+        struct store *store = &stores->all[stores->count];
+        if (!init_store(store, config, redis)) {
+            stores_fini(stores);
+            return false;
+        }
+        stores->idle[stores->idle_count++] = store;
+    }
+    return true;
+}
+
+void stores_fini(struct stores *stores)
+{
+    assert(stores->idle_count == stores->count);
+    for (size_t i = 0; i < stores->count; i++)
+        redis_client_destroy(&stores->all[i].client);
+    stores->count = stores->idle_count = 0;
+    pthread_cond_destroy(&stores->given);
+    pthread_mutex_destroy(&stores->lock);
+}
+
+struct store *stores_take(struct stores *stores)
+{
+    pthread_mutex_lock(&stores->lock);
+    while (stores->idle_count == 0)
+        pthread_cond_wait(&stores->given, &stores->lock);
+    // The one given back last: its connection is the likeliest to be up.
+    struct store *store = stores->idle[--stores->idle_count];
+    pthread_mutex_unlock(&stores->lock);
+    store->error[0] = '\0';
+    return store;
+}
+
+void stores_give(struct stores *stores, struct store *store)
+{
+    pthread_mutex_lock(&stores->lock);
+    stores->idle[stores->idle_count++] = store;
+    pthread_cond_signal(&stores->given);
+    pthread_mutex_unlock(&stores->lock);
+}
+
+void status_cache_init(struct status_cache *cache)
+{
+    memset(cache, 0, sizeof *cache);
+    pthread_mutex_init(&cache->lock, NULL);
+}
+
+void status_cache_fini(struct status_cache *cache)
+{
+    pthread_mutex_destroy(&cache->lock);
+}
+
+// Two that find it old at once both read; that costs less than one waiting for the other's Redis.
+enum store_result status_cache_read(struct status_cache *cache, struct store *store,
+                                    struct store_status *status)
+{
+    pthread_mutex_lock(&cache->lock);
+    bool is_fresh = cache->read_mono_ms > 0 && cache->result == STORE_OK &&
+                    clock_mono_ms() - cache->read_mono_ms < STATUS_MAX_AGE_MS;
+    *status = cache->status;
+    pthread_mutex_unlock(&cache->lock);
+    if (is_fresh)
+        return STORE_OK;
+    memset(status, 0, sizeof *status);
+    enum store_result result = store_read_status(store, status);
+    pthread_mutex_lock(&cache->lock);
+    cache->result = result;
+    cache->status = *status;
+    cache->read_mono_ms = clock_mono_ms();
+    pthread_mutex_unlock(&cache->lock);
+    return result;
+}

@@ -108,6 +108,9 @@ static struct delivery *take_waiting(struct lanes *lanes, struct lane *lane)
 
 static bool has_slot(const struct lanes *lanes, const struct lane *lane)
 {
+    // After a freeze nothing that waited may start: the next tick parks it.
+    if (worker_was_frozen(lanes->worker))
+        return false;
     return lane->in_flight + lane->promised < lane->cap &&
            lanes->in_flight + lanes->promised < lanes->worker->engine->slots;
 }
@@ -217,7 +220,8 @@ void lanes_accept(struct lanes *lanes, struct delivery *delivery)
     struct lane *lane = lanes_find(lanes, subscription);
     int64_t hold_ms = lane->hold_until_ms - clock_mono_ms();
     delivery->lane = lane;
-    if (lanes->is_draining || subscription->state != SUBSCRIPTION_ACTIVE) {
+    if (lanes->is_draining || subscription->state != SUBSCRIPTION_ACTIVE ||
+        worker_was_frozen(lanes->worker)) {
         lanes_park_unattempted(lanes, delivery, 0);
         lanes_release(lanes, lane);
     } else if (hold_ms > 0) {
@@ -303,11 +307,16 @@ void lanes_park_waiting(struct lanes *lanes, struct lane *lane, int64_t delay_ms
         lanes_park_unattempted(lanes, take_waiting(lanes, lane), delay_ms);
 }
 
+void lanes_park_all(struct lanes *lanes)
+{
+    while (lanes->hungry_first)
+        lanes_park_waiting(lanes, lanes->hungry_first, 0);
+}
+
 void lanes_drain(struct lanes *lanes)
 {
     lanes->is_draining = true;
-    while (lanes->hungry_first)
-        lanes_park_waiting(lanes, lanes->hungry_first, 0);
+    lanes_park_all(lanes);
 }
 
 void lanes_on_snapshot(struct lanes *lanes)

@@ -36,6 +36,7 @@ void lanes_accept(struct lanes *lanes, struct delivery *delivery); // fresh, fro
 void lanes_attempt_claimed(struct lanes *lanes, struct delivery *delivery);
 void lanes_on_snapshot(struct lanes *lanes); // forgets lanes with nothing left to remember
 bool lanes_is_empty(const struct lanes *lanes);
+void lanes_park_all(struct lanes *lanes); // what waits goes to the queues
 void lanes_drain(struct lanes *lanes); // parks what waits; what is attempted goes on
 
 // For claims. How many slots a claim may fill now (0: none, or held back), promised until given back.

@@ -107,6 +107,15 @@ static void add_state(struct redis_command *command, const struct delivery *deli
     redis_command_add_text(command, delivery->last_error);
 }
 
+// The consumer that the entry is pending with: its origin's, not always ours.
+static void add_consumer(struct redis_command *command, const struct ledger *ledger,
+                         const struct delivery *delivery)
+{
+    char consumer[CONSUMER_SIZE];
+    engine_format_consumer(ledger->worker->engine, delivery->origin, consumer);
+    redis_command_add_text(command, consumer);
+}
+
 void ledger_park(struct ledger *ledger, const struct ledger_move *move)
 {
     const struct delivery *delivery = move->delivery;
@@ -128,6 +137,7 @@ void ledger_park(struct ledger *ledger, const struct ledger_move *move)
     add_stored_event(command, event);
     redis_command_add_int(command, delivery->is_sole);
     redis_command_add_int(command, move->is_held);
+    add_consumer(command, ledger, delivery);
     send_move(ledger, move, SCRIPT_PARK, command);
 }
 
@@ -215,6 +225,10 @@ void ledger_bury(struct ledger *ledger, const struct ledger_move *move)
     else
         add_stored_event(command, event);
     redis_command_add_int(command, delivery->is_sole);
+    if (is_claimed)
+        redis_command_add_text(command, "");
+    else
+        add_consumer(command, ledger, delivery);
     add_dead_letter_fields(command, move);
     text_fini(&id);
     send_move(ledger, move, SCRIPT_BURY, command);
@@ -370,6 +384,9 @@ void ledger_reject(struct ledger *ledger, struct arrival *arrival, const char *r
     redis_command_add_text(command, KEYS_GROUP);
     redis_command_add_text(command, arrival->entry_id);
     redis_command_add_text(command, reason);
+    char consumer[CONSUMER_SIZE];
+    engine_format_consumer(ledger->worker->engine, ledger->worker->index, consumer);
+    redis_command_add_text(command, consumer);
     ledger->unanswered++;
     redis_link_send_reliably(ledger->worker->commands, &command, on_acknowledged, acknowledgement);
 }

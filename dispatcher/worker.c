@@ -17,6 +17,8 @@
 #include "petrel/log.h"
 #include "petrel/random.h"
 
+enum { TICK_MS = 500 };
+
 // ---- letters
 
 void worker_post(struct worker *worker, uint32_t to, struct mail *mail)
@@ -77,6 +79,25 @@ static void take_snapshot(struct worker *worker, struct snapshot *snapshot)
     lanes_on_snapshot(worker->lanes);
     intake_start(worker->intake);
     claims_start(worker->claims);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct worker *worker = timer->data;
+    if (worker_was_frozen(worker)) {
+        log_warn("the process stood still: what was not attempted yet goes back to Redis",
+                 LOG_INT("worker", worker->index),
+                 LOG_INT("for_ms", clock_mono_ms() - worker->last_tick_ms));
+        lanes_park_all(worker->lanes);
+    }
+    worker->last_tick_ms = clock_mono_ms();
+}
+
+bool worker_was_frozen(const struct worker *worker)
+{
+    // Half of it: the others count from our last heartbeat, which may be a second older than the freeze.
+    return clock_mono_ms() - worker->last_tick_ms >
+           worker->engine->config->instance_timeout_ms / 2;
 }
 
 // ---- the end
@@ -145,6 +166,7 @@ static void stop(struct worker *worker)
     redis_link_close(worker->commands, NULL, NULL);
     sender_destroy(&worker->sender);
     uv_close((uv_handle_t *)&worker->drain_timer, NULL);
+    uv_close((uv_handle_t *)&worker->tick_timer, NULL);
     uv_close((uv_handle_t *)&worker->post, NULL);
     mailbox_close(&worker->inbox, NULL);
 }
@@ -260,7 +282,10 @@ struct worker *worker_create(struct engine *engine, uint32_t index)
     worker->post.data = worker;
     uv_prepare_start(&worker->post, on_post);
     uv_timer_init(&worker->loop, &worker->drain_timer);
-    worker->drain_timer.data = worker;
+    uv_timer_init(&worker->loop, &worker->tick_timer);
+    worker->drain_timer.data = worker->tick_timer.data = worker;
+    uv_timer_start(&worker->tick_timer, on_tick, TICK_MS, TICK_MS);
+    worker->last_tick_ms = clock_mono_ms();
     open_commands(worker);
     open_sender(worker);
     worker->ledger = ledger_create(worker);

@@ -34,7 +34,8 @@ struct worker {
     struct lanes *lanes;
     struct claims *claims;
     struct ledger *ledger;
-    uv_timer_t drain_timer;
+    uv_timer_t tick_timer, drain_timer;
+    int64_t last_tick_ms; // mono; long ago means that the process was frozen
     int64_t drain_deadline_ms; // mono
     bool is_draining, is_drained, is_stopping;
     uint64_t random_state;
@@ -54,6 +55,9 @@ void worker_return(struct worker *worker, struct delivery *delivery);
 void worker_post(struct worker *worker, uint32_t to, struct mail *mail);
 // Something in a shard's queues is due in delay_ms: tells the worker that watches the shard.
 void worker_hint_due(struct worker *worker, uint32_t shard, int64_t delay_ms);
+// The process stood still so long that others may have taken its entries over: what has not been attempted yet
+// must go through Redis (whose scripts know) rather than be sent. True until the next tick.
+bool worker_was_frozen(const struct worker *worker);
 // Called whenever something ended, while draining: goes on when nothing is left.
 void worker_check_drained(struct worker *worker);
 

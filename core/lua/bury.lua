@@ -3,15 +3,16 @@
 -- KEYS: events, queue:<sub>, parked:<sub>, message:<event>, settled:<entry>, totals, dead, dead:<id>
 -- ARGV: 1 group, 2 entry id, 3 event id, 4 subscription, 5 dead letter id, 6 lease token ("" when fresh),
 --       7 stored event ("" when leased), 8 "1": the event's only delivery, acknowledge it here,
---       9… field, value of the dead letter
--- Returns 1, or 0 when it was settled before or the lease isn't the caller's any more (nothing is done).
+--       9 own consumer ("" when leased), 10… field, value of the dead letter
+-- Returns 1, or 0 when it was settled before, or the lease or the entry isn't the caller's any more (nothing is
+-- done).
 local is_leased = ARGV[6] ~= ""
 local has_group = false
 if is_leased then
     local state = redis.call("HGET", KEYS[3], ARGV[3])
     if not state or string.match(state, "%S+$") ~= ARGV[6] then return 0 end
 else
-    local pending = redis.pcall("XPENDING", KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1)
+    local pending = redis.pcall("XPENDING", KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[9])
     has_group = not pending.err
     if has_group and #pending == 0 then return 0 end
     if redis.call("SISMEMBER", KEYS[5], ARGV[4]) == 1 then return 0 end
@@ -20,14 +21,16 @@ local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local is_new = redis.call("EXISTS", KEYS[8]) == 0
 redis.call("HSET", KEYS[8], "event", ARGV[3], "subscription", ARGV[4], "died_at", now,
-    unpack(ARGV, 9))
+    unpack(ARGV, 10))
 redis.call("ZADD", KEYS[7], now, ARGV[5])
 if is_leased then
     redis.call("HDEL", KEYS[3], ARGV[3])
     redis.call("ZREM", KEYS[2], ARGV[3])
     redis.call("HINCRBY", KEYS[6], "parked", -1)
     -- The queue's reference becomes the dead letter's, unless that one already has its own.
-    if not is_new then redis.call("HINCRBY", KEYS[4], "refs", -1) end
+    if not is_new and redis.call("EXISTS", KEYS[4]) == 1 then
+        redis.call("HINCRBY", KEYS[4], "refs", -1)
+    end
 else
     redis.call("HSETNX", KEYS[4], "event", ARGV[7])
     if is_new then redis.call("HINCRBY", KEYS[4], "refs", 1) end

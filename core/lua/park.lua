@@ -3,10 +3,12 @@
 -- KEYS: events, queue:<sub>, due, parked:<sub>, message:<event>, settled:<entry>, totals
 -- ARGV: 1 group, 2 entry id, 3 event id, 4 subscription, 5 delay ms, 6 attempts made, 7 first attempt ms,
 --       8 last attempt ms, 9 last status, 10 last error, 11 stored event,
---       12 "1": this is the event's only delivery, acknowledge it here, 13 "1": leave `due` alone (paused)
--- Returns 1, or 0 when this delivery was settled before (a lost reply, or another instance took over).
+--       12 "1": this is the event's only delivery, acknowledge it here, 13 "1": leave `due` alone (paused),
+--       14 own consumer
+-- Returns 1, or 0 when this delivery was settled before (a lost reply) or the entry isn't the caller's any more
+-- (another instance took over while we were away).
 -- The acknowledgement is last: when Redis is full the first write is refused and nothing has happened.
-local pending = redis.pcall("XPENDING", KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1)
+local pending = redis.pcall("XPENDING", KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[14])
 local has_group = not pending.err
 if has_group and #pending == 0 then return 0 end
 if redis.call("SISMEMBER", KEYS[6], ARGV[4]) == 1 then return 0 end

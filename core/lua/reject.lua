@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Moves an entry that is no event from the stream's pending list to `rejected`, whole, with the reason.
 -- KEYS: events, rejected, totals
--- ARGV: group, entry id, reason
--- Returns 1, or 0 when the entry isn't pending any more (settled already; nothing is done).
+-- ARGV: group, entry id, reason, own consumer
+-- Returns 1, or 0 when the entry isn't pending with the caller any more (nothing is done).
 -- Lua's stack bounds how many fields one command can carry; beyond that the rest is counted, not kept.
 local MAX_WORDS = 4000
-local pending = redis.pcall("XPENDING", KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1)
+local pending = redis.pcall("XPENDING", KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[4])
 if not pending.err and #pending == 0 then return 0 end
 
 local args = { "petrel_entry", ARGV[2], "petrel_reason", ARGV[3] }

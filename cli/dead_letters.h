@@ -14,7 +14,7 @@ extern const struct command dead_letters_redrive, dead_letters_rm; // command_de
         {.name = "--type", .value = "TYPE", .meaning = "only those of this event type"},           \
         {.name = "--reason",                                                                       \
          .value = "REASON",                                                                        \
-         .meaning = "only those given up for this: exhausted, gone, aborted, blocked_address …"},  \
+         .meaning = "exhausted, gone, blocked_address, subscription_deleted …"},  \
         {.name = "--tenant", .value = "TENANT", .meaning = "only this tenant's"},                  \
         {.name = "--since", .value = "TIME", .meaning = "died since: RFC 3339, or how long ago: 2h"}, \
     {                                                                                              \

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "petrel/clock.h"
+#include "petrel/log.h"
 #include "petrel/redis_client.h"
 #include "terminal.h"
 
@@ -72,6 +73,7 @@ static int take_lock(const char *data_dir, int64_t patience_ms)
 {
     char path[PATH_MAX];
     int64_t deadline_ms = clock_mono_ms() + patience_ms;
+    bool is_said = false;
     if (snprintf(path, sizeof path, "%s/redis.lock", data_dir) >= (int)sizeof path) {
         errno = ENAMETOOLONG;
         return -1;
@@ -86,6 +88,9 @@ static int take_lock(const char *data_dir, int64_t patience_ms)
             errno = reason;
             return -1;
         }
+        if (!is_said)
+            log_info("waiting for another private Redis in this folder to end", LOG_STR("lock", path));
+        is_said = true;
         pause_ms(POLL_MS);
     }
     return descriptor;

@@ -10,7 +10,8 @@
 #include "petrel/timestamp.h"
 #include "terminal.h"
 
-enum { SHOWN_BODY_BYTES = 2000, SECONDS_WORTH_SAYING = 2 };
+// An age beyond a day says that the clocks differ, or that an old request is replayed, not how fast petrel is.
+enum { SHOWN_BODY_BYTES = 2000, SECONDS_WORTH_SAYING = 2, SECONDS_OF_A_DAY = 24 * 3600 };
 
 static const char *verdict_text(enum listen_verdict verdict)
 {
@@ -57,11 +58,22 @@ static void append_body(struct text *out, struct span body)
     if (shown.size > SHOWN_BODY_BYTES)
         shown.size = SHOWN_BODY_BYTES;
     text_append_format(out, "    %s", terminal_color(stdout, TERMINAL_DIM));
-    terminal_append_safe(out, shown, TERMINAL_ONE_LINE);
+    terminal_append_safe(out, body.size > 0 ? shown : SPAN("(no body)"), TERMINAL_ONE_LINE);
     text_append_string(out, terminal_color(stdout, TERMINAL_PLAIN));
     if (body.size > shown.size)
         text_append_format(out, " … (%zu bytes in all)", body.size);
     text_append_char(out, '\n');
+}
+
+static void append_ages(struct text *out, const struct listen_delivery *delivery)
+{
+    int64_t age_s = delivery->event_age_ms / 1000;
+    if (delivery->event_age_ms >= 0 && age_s < SECONDS_WORTH_SAYING)
+        text_append_format(out, "  %" PRId64 " ms after the event", delivery->event_age_ms);
+    else if (delivery->event_age_ms >= 0 && age_s < SECONDS_OF_A_DAY)
+        text_append_format(out, "  %" PRId64 " s after the event", age_s);
+    if (delivery->sent_s_ago >= SECONDS_WORTH_SAYING && delivery->sent_s_ago < SECONDS_OF_A_DAY)
+        text_append_format(out, "  sent %" PRId64 " s ago", delivery->sent_s_ago);
 }
 
 void listen_format_text(const struct listen_request *request, const struct listen_delivery *delivery,
@@ -75,10 +87,7 @@ void listen_format_text(const struct listen_request *request, const struct liste
     append_safe_or_dash(out, span_of(delivery->id));
     text_append_string(out, "  attempt ");
     append_safe_or_dash(out, request->attempt);
-    if (delivery->event_age_ms >= 0)
-        text_append_format(out, "  %" PRId64 " ms after the event", delivery->event_age_ms);
-    if (delivery->sent_s_ago >= SECONDS_WORTH_SAYING)
-        text_append_format(out, "  sent %" PRId64 " s ago", delivery->sent_s_ago);
+    append_ages(out, delivery);
     if (delivery->status == 0)
         text_append_string(out, "  dropped");
     else
@@ -129,16 +138,23 @@ void listen_format_json(const struct listen_request *request, const struct liste
     text_append_string(out, "}\n");
 }
 
+static void append_count(struct text *out, uint64_t count, const char *noun)
+{
+    text_append_format(out, "%" PRIu64 " %s%s", count, noun, count == 1 ? "" : "s");
+}
+
 void listen_format_counts(const struct listen_counts *counts, struct text *out)
 {
-    text_append_format(out, "%" PRIu64 " requests: %" PRIu64 " verified", counts->requests,
-                       counts->verified);
+    append_count(out, counts->requests, "request");
+    text_append_format(out, ": %" PRIu64 " verified", counts->verified);
     if (counts->refused > 0)
         text_append_format(out, ", %" PRIu64 " NOT VERIFIED", counts->refused);
     if (counts->unverified > 0)
         text_append_format(out, ", %" PRIu64 " unverified (no secret given)", counts->unverified);
-    text_append_format(out, "; %" PRIu64 " webhook-ids, %" PRIu64 " repeats", counts->ids,
-                       counts->repeats);
+    text_append_string(out, "; ");
+    append_count(out, counts->ids, "webhook-id");
+    text_append_string(out, ", ");
+    append_count(out, counts->repeats, "repeat");
     if (counts->failed > 0)
         text_append_format(out, "; %" PRIu64 " answered with a failure", counts->failed);
     if (counts->dropped > 0)

@@ -69,16 +69,6 @@ static void report_fields(const char *what, const struct field_errors *errors)
         terminal_error("%s: %s", errors->items[i].field, errors->items[i].message);
 }
 
-static void report_unavailable(const struct session *session)
-{
-    struct text where;
-    text_init(&where, 1024);
-    redis_url_format_safe(&session->redis, &where);
-    terminal_error("Redis at %s: %s (another one: --redis-url or PETREL_REDIS_URL)",
-                   text_string(&where), session->store.error);
-    text_fini(&where);
-}
-
 int session_report(const struct session *session, enum store_result result, const char *what,
                    const struct field_errors *errors)
 {
@@ -98,7 +88,7 @@ int session_report(const struct session *session, enum store_result result, cons
         terminal_error("%s: Redis refuses writes: %s", what, session->store.error);
         return EXIT_FAILED;
     case STORE_UNAVAILABLE:
-        report_unavailable(session);
+        terminal_error("%s (another Redis: --redis-url or PETREL_REDIS_URL)", session->store.error);
         return EXIT_FAILED;
     }
     return EXIT_FAILED;

@@ -22,22 +22,23 @@ enum { SECRET_FILE_MAX_BYTES = 4096, BODY_MAX_BYTES = 1024 * 1024 };
         {.name = "--metadata", .value = "JSON", .meaning = "an object kept with it"},              \
         {.name = "--header",                                                                       \
          .value = "'NAME: VALUE'",                                                                 \
-         .meaning = "sent with every request; repeatable",                                         \
+         .meaning = "sent with every request; repeatable; 'NAME:' takes it away",                                         \
          .is_repeatable = true},                                                                   \
-        {.name = "--timeout", .value = "DURATION", .meaning = "of one attempt [request_timeout]"}, \
+        {.name = "--timeout", .value = "DURATION", .meaning = "of one attempt, or default [request_timeout]"}, \
         {.name = "--max-concurrency",                                                              \
          .value = "N",                                                                             \
-         .meaning = "attempts at once [max_concurrency]"},                                         \
+         .meaning = "attempts at once, or default [max_concurrency]"},                                         \
         {.name = "--retry-schedule",                                                               \
          .value = "LIST",                                                                          \
-         .meaning = "'5s,5m,2h', or none [retry_schedule]"},                                       \
+         .meaning = "'5s,5m,2h', none, or default [retry_schedule]"},                                       \
     {                                                                                              \
         .name = "--json", .meaning = "print the subscription as the API gives it"                  \
     }
 
 static const struct option add_options[] = {
     EDIT_OPTIONS,
-    {.name = "--secret", .value = "SECRET", .meaning = "whsec_… or whsk_… [a new whsec_ one]"},
+    {.name = "--signature", .value = "KIND", .meaning = "of a new secret: v1 (HMAC) or v1a (ed25519) [v1]"},
+    {.name = "--secret", .value = "SECRET", .meaning = "whsec_… or whsk_… [a new one]"},
     {.name = "--secret-file", .value = "FILE", .meaning = "the same from a file; - is standard input"},
     {.name = "--paused", .meaning = "park its events until it is resumed"},
     {.name = NULL},
@@ -109,41 +110,78 @@ static bool add_headers(struct text *body, const struct arguments *arguments)
         text_append_char(body, count++ == 0 ? '{' : ',');
         json_append_string(body, span_trim(name));
         text_append_char(body, ':');
-        json_append_string(body, span_trim(rest));
+        // "X-Key:" takes the header away; one with an empty value would be of no use.
+        if (span_trim(rest).size > 0)
+            json_append_string(body, span_trim(rest));
+        else
+            text_append_string(body, "null");
     }
     if (count > 0)
         text_append_char(body, '}');
     return true;
 }
 
-static bool add_policy(struct text *body, const struct arguments *arguments)
+// "default" leaves it to the configuration again.
+static bool add_default(struct text *body, const char *member, const char *given)
+{
+    if (strcmp(given, "default") != 0)
+        return false;
+    begin_member(body, member);
+    text_append_string(body, "null");
+    return true;
+}
+
+static bool add_limits(struct text *body, const struct arguments *arguments)
 {
     const char *timeout = arguments_value(arguments, "--timeout");
     const char *concurrency = arguments_value(arguments, "--max-concurrency");
-    const char *metadata = arguments_value(arguments, "--metadata");
     int64_t timeout_ms;
     uint64_t number;
-    struct json_error error;
-    if (timeout && !duration_parse(span_of(timeout), &timeout_ms))
-        return refuse("--timeout", timeout, "duration such as 10s");
-    if (concurrency && !input_parse_number(concurrency, 1, UINT32_MAX, &number))
-        return refuse("--max-concurrency", concurrency, "number of at least 1");
-    if (metadata && !json_validate(span_of(metadata), &error))
-        return refuse("--metadata", metadata, "JSON");
-    if (timeout) {
+    if (timeout && !add_default(body, "timeout_ms", timeout)) {
+        if (!duration_parse(span_of(timeout), &timeout_ms))
+            return refuse("--timeout", timeout, "duration such as 10s");
         begin_member(body, "timeout_ms");
         text_append_int(body, timeout_ms);
     }
-    if (concurrency) {
+    if (concurrency && !add_default(body, "max_concurrency", concurrency)) {
+        if (!input_parse_number(concurrency, 1, UINT32_MAX, &number))
+            return refuse("--max-concurrency", concurrency, "number of at least 1");
         begin_member(body, "max_concurrency");
         text_append_int(body, (int64_t)number);
     }
+    return true;
+}
+
+static void add_retry_schedule(struct text *body, const char *given)
+{
+    struct span rest = span_of(given);
+    struct span step;
+    size_t count = 0;
+    if (add_default(body, "retry_schedule", given))
+        return;
+    begin_member(body, "retry_schedule");
+    text_append_char(body, '[');
+    while (strcmp(given, "none") != 0 && span_next(&rest, ',', &step)) {
+        text_append_string(body, count++ == 0 ? "" : ",");
+        json_append_string(body, span_trim(step));
+    }
+    text_append_char(body, ']');
+}
+
+static bool add_policy(struct text *body, const struct arguments *arguments)
+{
+    const char *schedule = arguments_value(arguments, "--retry-schedule");
+    const char *metadata = arguments_value(arguments, "--metadata");
+    struct json_error error;
+    if (metadata && !json_validate(span_of(metadata), &error))
+        return refuse("--metadata", metadata, "JSON");
     if (metadata) {
         begin_member(body, "metadata");
         text_append_string(body, metadata);
     }
-    add_string(body, "retry_schedule", arguments_value(arguments, "--retry-schedule"));
-    return true;
+    if (schedule)
+        add_retry_schedule(body, schedule);
+    return add_limits(body, arguments);
 }
 
 static bool add_secret(struct text *body, const struct arguments *arguments)
@@ -211,6 +249,7 @@ static int run_add(const struct command_input *input)
     int code = EXIT_USAGE;
     text_init(&body, BODY_MAX_BYTES);
     add_string(&body, "url", arguments->words[0]);
+    add_string(&body, "signature", arguments_value(arguments, "--signature"));
     if (arguments_has(arguments, "--paused"))
         add_string(&body, "state", "paused");
     if (!arguments_has(arguments, "--event-types"))

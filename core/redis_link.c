@@ -11,73 +11,18 @@
 #include "petrel/redis_link.h"
 
 #include <assert.h>
-#include <hiredis/async.h>
-#include <hiredis/hiredis.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
 #include "petrel/clock.h"
 #include "petrel/log.h"
 #include "petrel/metrics.h"
 #include "petrel/random.h"
-#include "redis_adapter.h"
 #include "redis_internal.h"
-#include "redis_tls.h"
+#include "redis_link_internal.h"
 
-enum {
-    CONNECT_TIMEOUT_MS = 3000,
-    BACKOFF_FIRST_MS = 50,
-    BACKOFF_LAST_MS = 1000, // so that work resumes within 2 s of Redis's return, connecting included
-    RESEND_PAUSE_MS = 100,
-    ERROR_SIZE = 160
-};
+enum { RESEND_PAUSE_MS = 100 };
 
-struct request {
-    struct redis_link *link;
-    struct request *next, *previous;
-    struct redis_command *command;
-    redis_reply_callback *callback;
-    void *arg;
-    int64_t deadline_mono_ms; // once sent
-    int64_t extra_timeout_ms;
-    bool is_reliable;
-    bool was_evaluated; // NOSCRIPT is answered with EVAL once
-};
-
-struct request_list {
-    struct request *first, *last;
-};
-
-enum link_state { LINK_WAITING, LINK_CONNECTING, LINK_HANDSHAKE, LINK_UP, LINK_CLOSING };
-
-struct redis_link {
-    uv_loop_t *loop;
-    struct redis_url url;
-    char name[64];
-    int64_t command_timeout_ms;
-    void (*on_up)(void *arg);
-    void (*on_down)(void *arg);
-    void *arg;
-
-    enum link_state state;
-    redisAsyncContext *context; // held in CONNECTING, HANDSHAKE, UP
-    uv_timer_t timer;           // reconnect, connect deadline or the oldest request's deadline, by state
-    uv_timer_t resend;          // pause after a transient answer
-    uv_idle_t fail;             // delivers `failed` before the loop sleeps
-    int open_handles;
-
-    struct request_list sent, parked, failed;
-    size_t backlog_count, backlog_bytes; // reliable requests, wherever they are
-    int64_t backoff_ms;
-    uint64_t random_state;
-    bool is_loss_logged; // said once until it is up again
-    char error[ERROR_SIZE];
-    void (*on_closed)(void *arg);
-    void *closed_arg;
-};
-
-static void connect_now(struct redis_link *link);
 static void transmit(struct redis_link *link, struct request *request);
 
 // ---- lists
@@ -151,7 +96,7 @@ static void park(struct redis_link *link, struct request *request)
     list_push(&link->parked, request);
 }
 
-static void flush_parked(struct redis_link *link)
+void redis_link_flush_parked(struct redis_link *link)
 {
     // Only what is here now: a request that fails to go out is parked again behind them.
     struct request_list waiting = link->parked;
@@ -169,82 +114,25 @@ static void on_resend(uv_timer_t *timer)
 {
     struct redis_link *link = timer->data;
     if (link->state == LINK_UP)
-        flush_parked(link);
+        redis_link_flush_parked(link);
 }
 
-// ---- the connection's ups and downs
+// ---- deadlines
 
-static void on_reconnect_timer(uv_timer_t *timer)
-{
-    connect_now(timer->data);
-}
-
-static void wait_to_reconnect(struct redis_link *link)
-{
-    link->state = LINK_WAITING;
-    link->backoff_ms = link->backoff_ms ? link->backoff_ms * 2 : BACKOFF_FIRST_MS;
-    if (link->backoff_ms > BACKOFF_LAST_MS)
-        link->backoff_ms = BACKOFF_LAST_MS;
-    // Half fixed, half random: a fleet doesn't return in step.
-    int64_t half = link->backoff_ms / 2;
-    int64_t delay = half + (int64_t)(random_next(&link->random_state) % (uint64_t)(half + 1));
-    uv_timer_start(&link->timer, on_reconnect_timer, (uint64_t)delay, 0);
-}
-
-static void set_error(struct redis_link *link, const char *what)
-{
-    if (!span_copy(span_of(what), link->error, sizeof link->error))
-        link->error[0] = '\0';
-}
-
-// The context is gone (or going, inside hiredis): note it and plan the next try.
-static void went_down(struct redis_link *link, bool was_up)
-{
-    link->context = NULL;
-    if (link->state == LINK_CLOSING)
-        return;
-    uv_timer_stop(&link->timer);
-    if (was_up || !link->is_loss_logged)
-        log_warn(was_up ? "lost Redis, reconnecting" : "cannot reach Redis, trying again",
-                 LOG_STR("link", link->name), LOG_STR("why", link->error));
-    link->is_loss_logged = true;
-    wait_to_reconnect(link);
-    if (was_up) {
-        metrics_add(METRIC_REDIS_RECONNECTS, 1);
-        metrics_add(METRIC_REDIS_CONNECTED, -1);
-        if (link->on_down)
-            link->on_down(link->arg);
-    }
-}
-
-static void drop(struct redis_link *link, const char *why)
-{
-    set_error(link, why);
-    redisAsyncContext *context = link->context;
-    if (!context)
-        return;
-    bool was_up = link->state == LINK_UP;
-    // Both first: callbacks that run inside the free may send again, and on_disconnect leaves it to us.
-    link->context = NULL;
-    link->state = LINK_WAITING;
-    redisAsyncFree(context);
-    went_down(link, was_up);
-}
-
-static void on_deadline(uv_timer_t *timer)
+void redis_link_on_deadline(uv_timer_t *timer)
 {
     struct redis_link *link = timer->data;
     if (link->state == LINK_CONNECTING || link->state == LINK_HANDSHAKE) {
-        drop(link, "no connection within 3 s");
+        redis_link_drop(link, "no connection within 3 s");
         return;
     }
     if (link->state != LINK_UP || !link->sent.first)
         return;
     int64_t left = link->sent.first->deadline_mono_ms - clock_mono_ms();
     if (left > 0)
-        uv_timer_start(&link->timer, on_deadline, (uint64_t)left, 0);
+        uv_timer_start(&link->timer, redis_link_on_deadline, (uint64_t)left, 0);
     else
-        drop(link, "no answer within the command timeout");
+        redis_link_drop(link, "no answer within the command timeout");
 }
 
 // ---- sending
@@ -274,7 +162,7 @@ static void on_reply(redisAsyncContext *context, void *data, void *privdata)
         metrics_add(METRIC_REDIS_ERRORS, 1);
         // After a failover the address may lead to the new master: ask again.
         if (redis_reply_has_code(reply, "READONLY"))
-            drop(link, "READONLY: connected to a replica");
+            redis_link_drop(link, "READONLY: connected to a replica");
         else if (!uv_is_active((uv_handle_t *)&link->resend))
             uv_timer_start(&link->resend, on_resend, RESEND_PAUSE_MS, 0);
         return;
@@ -306,7 +194,7 @@ static void transmit(struct redis_link *link, struct request *request)
         return;
     }
     if (is_first && link->state == LINK_UP)
-        uv_timer_start(&link->timer, on_deadline,
+        uv_timer_start(&link->timer, redis_link_on_deadline,
                        (uint64_t)(link->command_timeout_ms + request->extra_timeout_ms), 0);
 }
 
@@ -350,114 +238,6 @@ void redis_link_send_reliably(struct redis_link *link, struct redis_command **co
         park(link, request);
 }
 
-// ---- connecting
-
-static void on_pong(redisAsyncContext *context, void *data, void *privdata)
-{
-    (void)context;
-    struct redis_link *link = privdata;
-    redis_reply *reply = data;
-    if (!reply || link->state != LINK_HANDSHAKE)
-        return; // the disconnect callback takes it from here
-    if (redis_reply_is_error(reply)) {
-        char why[ERROR_SIZE];
-        struct span text = redis_reply_span(reply);
-        text.size = text.size < sizeof why ? text.size : sizeof why - 1;
-        span_copy(text, why, sizeof why);
-        drop(link, why);
-        return;
-    }
-    link->state = LINK_UP;
-    link->backoff_ms = 0;
-    link->error[0] = '\0';
-    uv_timer_stop(&link->timer);
-    metrics_add(METRIC_REDIS_CONNECTED, 1);
-    if (link->is_loss_logged)
-        log_info("Redis is back", LOG_STR("link", link->name));
-    link->is_loss_logged = false;
-    log_debug("connected to Redis", LOG_STR("link", link->name));
-    flush_parked(link);
-    if (link->on_up)
-        link->on_up(link->arg);
-}
-
-static void on_handshake_reply(redisAsyncContext *context, void *data, void *privdata)
-{
-    (void)context;
-    struct redis_link *link = privdata;
-    redis_reply *reply = data;
-    if (reply && redis_reply_is_error(reply) && !redis_reply_has_code(reply, "LOADING"))
-        log_error("Redis refused the login", LOG_STR("link", link->name),
-                  LOG_SPAN("why", redis_reply_span(reply)));
-}
-
-static void shake_hands(struct redis_link *link)
-{
-    redisAsyncContext *c = link->context;
-    const struct redis_url *url = &link->url;
-    if (url->password[0] && url->user[0])
-        redisAsyncCommand(c, on_handshake_reply, link, "AUTH %s %s", url->user, url->password);
-    else if (url->password[0])
-        redisAsyncCommand(c, on_handshake_reply, link, "AUTH %s", url->password);
-    if (url->database)
-        redisAsyncCommand(c, on_handshake_reply, link, "SELECT %u", url->database);
-    redisAsyncCommand(c, on_handshake_reply, link, "CLIENT SETNAME %s", link->name);
-    // Answered with an error while Redis loads its data or wants a password: not ready then.
-    redisAsyncCommand(c, on_pong, link, "PING");
-}
-
-static void on_connect(const redisAsyncContext *context, int status)
-{
-    struct redis_link *link = context->data;
-    if (link->context != context)
-        return;
-    if (status != REDIS_OK) {
-        set_error(link, context->errstr && context->errstr[0] ? context->errstr : "refused");
-        went_down(link, false);
-        return;
-    }
-    link->state = LINK_HANDSHAKE;
-    shake_hands(link);
-}
-
-static void on_disconnect(const redisAsyncContext *context, int status)
-{
-    struct redis_link *link = context->data;
-    (void)status;
-    if (link->context != context)
-        return;
-    set_error(link, context->errstr && context->errstr[0] ? context->errstr : "closed");
-    went_down(link, link->state == LINK_UP);
-}
-
-static void connect_now(struct redis_link *link)
-{
-    redisAsyncContext *context = link->url.is_unix
-                                     ? redisAsyncConnectUnix(link->url.host)
-                                     : redisAsyncConnect(link->url.host, link->url.port);
-    if (!context || context->err) {
-        set_error(link, context ? context->errstr : "out of memory");
-        if (context)
-            redisAsyncFree(context);
-        went_down(link, false);
-        return;
-    }
-    context->data = link;
-    char why[ERROR_SIZE] = "cannot watch the socket";
-    if ((link->url.is_tls && !redis_tls_start(&context->c, &link->url, why, sizeof why)) ||
-        redis_adapter_attach(context, link->loop) != 0) {
-        set_error(link, why);
-        redisAsyncFree(context);
-        went_down(link, false);
-        return;
-    }
-    link->context = context;
-    link->state = LINK_CONNECTING;
-    redisAsyncSetConnectCallback(context, on_connect);
-    redisAsyncSetDisconnectCallback(context, on_disconnect);
-    uv_timer_start(&link->timer, on_deadline, CONNECT_TIMEOUT_MS, 0);
-}
-
 struct redis_link *redis_link_create(uv_loop_t *loop, const struct redis_link_options *options)
 {
     struct redis_link *link = calloc(1, sizeof *link);
@@ -479,7 +259,7 @@ struct redis_link *redis_link_create(uv_loop_t *loop, const struct redis_link_op
     link->open_handles = 3;
     // The first try is on the loop too, so that callbacks never run before create returned.
     link->state = LINK_WAITING;
-    uv_timer_start(&link->timer, on_reconnect_timer, 0, 0);
+    redis_link_wait_to_reconnect(link);
     return link;
 }
 

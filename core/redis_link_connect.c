@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// The connection under a link: connecting, the handshake (AUTH, SELECT, name, PING), losing it, trying again with
+// jittered backoff. The states are drawn in redis_link.c.
+#include <stdlib.h>
+
+#include "petrel/log.h"
+#include "petrel/metrics.h"
+#include "petrel/random.h"
+#include "redis_adapter.h"
+#include "redis_link_internal.h"
+#include "redis_tls.h"
+
+enum {
+    CONNECT_TIMEOUT_MS = 3000,
+    BACKOFF_FIRST_MS = 50,
+    BACKOFF_LAST_MS = 1000, // so that work resumes within 2 s of Redis's return, connecting included
+};
+
+// ---- the connection's ups and downs
+
+static void on_reconnect_timer(uv_timer_t *timer)
+{
+    redis_link_connect_now(timer->data);
+}
+
+void redis_link_wait_to_reconnect(struct redis_link *link)
+{
+    link->state = LINK_WAITING;
+    link->backoff_ms = link->backoff_ms ? link->backoff_ms * 2 : BACKOFF_FIRST_MS;
+    if (link->backoff_ms > BACKOFF_LAST_MS)
+        link->backoff_ms = BACKOFF_LAST_MS;
+    // Half fixed, half random: a fleet doesn't return in step.
+    int64_t half = link->backoff_ms / 2;
+    int64_t delay = half + (int64_t)(random_next(&link->random_state) % (uint64_t)(half + 1));
+    uv_timer_start(&link->timer, on_reconnect_timer, (uint64_t)delay, 0);
+}
+
+static void set_error(struct redis_link *link, const char *what)
+{
+    if (!span_copy(span_of(what), link->error, sizeof link->error))
+        link->error[0] = '\0';
+}
+
+// The context is gone (or going, inside hiredis): note it and plan the next try.
+static void went_down(struct redis_link *link, bool was_up)
+{
+    link->context = NULL;
+    if (link->state == LINK_CLOSING)
+        return;
+    uv_timer_stop(&link->timer);
+    if (was_up || !link->is_loss_logged)
+        log_warn(was_up ? "lost Redis, reconnecting" : "cannot reach Redis, trying again",
+                 LOG_STR("link", link->name), LOG_STR("why", link->error));
+    link->is_loss_logged = true;
+    redis_link_wait_to_reconnect(link);
+    if (was_up) {
+        metrics_add(METRIC_REDIS_RECONNECTS, 1);
+        metrics_add(METRIC_REDIS_CONNECTED, -1);
+        if (link->on_down)
+            link->on_down(link->arg);
+    }
+}
+
+void redis_link_drop(struct redis_link *link, const char *why)
+{
+    set_error(link, why);
+    redisAsyncContext *context = link->context;
+    if (!context)
+        return;
+    bool was_up = link->state == LINK_UP;
+    // Both first: callbacks that run inside the free may send again, and on_disconnect leaves it to us.
+    link->context = NULL;
+    link->state = LINK_WAITING;
+    redisAsyncFree(context);
+    went_down(link, was_up);
+}
+
+// ---- connecting
+
+static void on_pong(redisAsyncContext *context, void *data, void *privdata)
+{
+    (void)context;
+    struct redis_link *link = privdata;
+    redis_reply *reply = data;
+    if (!reply || link->state != LINK_HANDSHAKE)
+        return; // the disconnect callback takes it from here
+    if (redis_reply_is_error(reply)) {
+        char why[REDIS_LINK_ERROR_SIZE];
+        struct span text = redis_reply_span(reply);
+        text.size = text.size < sizeof why ? text.size : sizeof why - 1;
+        span_copy(text, why, sizeof why);
+        redis_link_drop(link, why);
+        return;
+    }
+    link->state = LINK_UP;
+    link->backoff_ms = 0;
+    link->error[0] = '\0';
+    uv_timer_stop(&link->timer);
+    metrics_add(METRIC_REDIS_CONNECTED, 1);
+    if (link->is_loss_logged)
+        log_info("Redis is back", LOG_STR("link", link->name));
+    link->is_loss_logged = false;
+    log_debug("connected to Redis", LOG_STR("link", link->name));
+    redis_link_flush_parked(link);
+    if (link->on_up)
+        link->on_up(link->arg);
+}
+
+static void on_handshake_reply(redisAsyncContext *context, void *data, void *privdata)
+{
+    (void)context;
+    struct redis_link *link = privdata;
+    redis_reply *reply = data;
+    if (reply && redis_reply_is_error(reply) && !redis_reply_has_code(reply, "LOADING"))
+        log_error("Redis refused the login", LOG_STR("link", link->name),
+                  LOG_SPAN("why", redis_reply_span(reply)));
+}
+
+static void shake_hands(struct redis_link *link)
+{
+    redisAsyncContext *c = link->context;
+    const struct redis_url *url = &link->url;
+    if (url->password[0] && url->user[0])
+        redisAsyncCommand(c, on_handshake_reply, link, "AUTH %s %s", url->user, url->password);
+    else if (url->password[0])
+        redisAsyncCommand(c, on_handshake_reply, link, "AUTH %s", url->password);
+    if (url->database)
+        redisAsyncCommand(c, on_handshake_reply, link, "SELECT %u", url->database);
+    redisAsyncCommand(c, on_handshake_reply, link, "CLIENT SETNAME %s", link->name);
+    // Answered with an error while Redis loads its data or wants a password: not ready then.
+    redisAsyncCommand(c, on_pong, link, "PING");
+}
+
+static void on_connect(const redisAsyncContext *context, int status)
+{
+    struct redis_link *link = context->data;
+    if (link->context != context)
+        return;
+    if (status != REDIS_OK) {
+        set_error(link, context->errstr && context->errstr[0] ? context->errstr : "refused");
+        went_down(link, false);
+        return;
+    }
+    link->state = LINK_HANDSHAKE;
+    shake_hands(link);
+}
+
+static void on_disconnect(const redisAsyncContext *context, int status)
+{
+    struct redis_link *link = context->data;
+    (void)status;
+    if (link->context != context)
+        return;
+    set_error(link, context->errstr && context->errstr[0] ? context->errstr : "closed");
+    went_down(link, link->state == LINK_UP);
+}
+
+void redis_link_connect_now(struct redis_link *link)
+{
+    redisAsyncContext *context = link->url.is_unix
+                                     ? redisAsyncConnectUnix(link->url.host)
+                                     : redisAsyncConnect(link->url.host, link->url.port);
+    if (!context || context->err) {
+        set_error(link, context ? context->errstr : "out of memory");
+        if (context)
+            redisAsyncFree(context);
+        went_down(link, false);
+        return;
+    }
+    context->data = link;
+    char why[REDIS_LINK_ERROR_SIZE] = "cannot watch the socket";
+    if ((link->url.is_tls && !redis_tls_start(&context->c, &link->url, why, sizeof why)) ||
+        redis_adapter_attach(context, link->loop) != 0) {
+        set_error(link, why);
+        redisAsyncFree(context);
+        went_down(link, false);
+        return;
+    }
+    link->context = context;
+    link->state = LINK_CONNECTING;
+    redisAsyncSetConnectCallback(context, on_connect);
+    redisAsyncSetDisconnectCallback(context, on_disconnect);
+    uv_timer_start(&link->timer, redis_link_on_deadline, CONNECT_TIMEOUT_MS, 0);
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shared by redis_link.c (requests) and redis_link_connect.c (the connection), by nobody else.
+#ifndef PETREL_REDIS_LINK_INTERNAL_H
+#define PETREL_REDIS_LINK_INTERNAL_H
+
+#include <hiredis/async.h>
+#include <uv.h>
+
+#include "petrel/redis_link.h"
+
+enum { REDIS_LINK_ERROR_SIZE = 160 };
+
+struct request {
+    struct redis_link *link;
+    struct request *next, *previous;
+    struct redis_command *command;
+    redis_reply_callback *callback;
+    void *arg;
+    int64_t deadline_mono_ms; // once sent
+    int64_t extra_timeout_ms;
+    bool is_reliable;
+    bool was_evaluated; // NOSCRIPT is answered with EVAL once
+};
+
+struct request_list {
+    struct request *first, *last;
+};
+
+enum link_state { LINK_WAITING, LINK_CONNECTING, LINK_HANDSHAKE, LINK_UP, LINK_CLOSING };
+
+struct redis_link {
+    uv_loop_t *loop;
+    struct redis_url url;
+    char name[64];
+    int64_t command_timeout_ms;
+    void (*on_up)(void *arg);
+    void (*on_down)(void *arg);
+    void *arg;
+
+    enum link_state state;
+    redisAsyncContext *context; // held in CONNECTING, HANDSHAKE, UP
+    uv_timer_t timer;           // reconnect, connect deadline or the oldest request's deadline, by state
+    uv_timer_t resend;          // pause after a transient answer
+    uv_idle_t fail;             // delivers `failed` before the loop sleeps
+    int open_handles;
+
+    struct request_list sent, parked, failed;
+    size_t backlog_count, backlog_bytes; // reliable requests, wherever they are
+    int64_t backoff_ms;
+    uint64_t random_state;
+    bool is_loss_logged; // said once until it is up again
+    char error[REDIS_LINK_ERROR_SIZE];
+    void (*on_closed)(void *arg);
+    void *closed_arg;
+};
+
+// redis_link_connect.c: tries now; what follows is the state machine in redis_link.c's head.
+void redis_link_connect_now(struct redis_link *link);
+// Tries after the backoff.
+void redis_link_wait_to_reconnect(struct redis_link *link);
+// Ends the connection, because of `why`, and plans the next try. Requests outstanding end or are parked.
+void redis_link_drop(struct redis_link *link, const char *why);
+
+// redis_link.c: the connection is ready: sends what is parked.
+void redis_link_flush_parked(struct redis_link *link);
+// The timer for the state: the connect deadline, or that of the oldest request.
+void redis_link_on_deadline(uv_timer_t *timer);
+
+#endif

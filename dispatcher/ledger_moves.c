@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// One script call per move of a delivery. They go out at once (one packet per loop turn anyway) and are kept until
+// Redis has answered; sending one again is harmless, the scripts see to it.
+#include <assert.h>
+#include <stdlib.h>
+
+#include "ledger_internal.h"
+#include "petrel/log.h"
+#include "petrel/metrics.h"
+#include "worker.h"
+
+struct move_in_flight {
+    struct ledger *ledger;
+    struct delivery *delivery;
+    ledger_moved *moved;
+    void *arg;
+    const char *script; // static, for the log
+};
+
+static void on_moved(void *arg, redis_reply *reply)
+{
+    struct move_in_flight *move = arg;
+    struct move_in_flight copy = *move;
+    free(move);
+    copy.ledger->unanswered--;
+    if (!reply)
+        return; // teardown
+    if (redis_reply_is_error(reply)) {
+        // A fault in the script or the data: leave the delivery as Redis has it; it comes back by its
+        // lease, or stays pending until the next start.
+        log_error("Redis refused a change of state", LOG_STR("script", copy.script),
+                  LOG_STR("event", copy.delivery->event->id),
+                  LOG_STR("subscription", copy.delivery->subscription_id),
+                  LOG_SPAN("why", redis_reply_span(reply)));
+        copy.delivery->end = DELIVERY_UNSETTLED;
+        copy.moved(copy.arg, copy.delivery, false);
+        return;
+    }
+    copy.delivery->end = DELIVERY_RECORDED;
+    bool is_ours = redis_reply_int(reply) == 1;
+    if (!is_ours)
+        metrics_add(METRIC_LEASES_LOST, 1);
+    copy.moved(copy.arg, copy.delivery, is_ours);
+}
+
+static void send_move(struct ledger *ledger, const struct ledger_move *move, enum script script,
+                      struct redis_command *command)
+{
+    struct move_in_flight *in_flight = calloc(1, sizeof *in_flight);
+    assert(in_flight);
+    *in_flight = (struct move_in_flight){.ledger = ledger,
+                                         .delivery = move->delivery,
+                                         .moved = move->moved,
+                                         .arg = move->arg,
+                                         .script = script_name(script)};
+    ledger->unanswered++;
+    redis_link_send_reliably(ledger->worker->commands, &command, on_moved, in_flight);
+}
+
+static void add_key(struct redis_command *command, const struct ledger *ledger,
+                    const struct delivery *delivery, enum key_name name, const char *suffix)
+{
+    struct key key = keys_format(&ledger->worker->engine->keys, delivery->event->shard, name,
+                                 span_of(suffix));
+    redis_command_add_key(command, &key);
+}
+
+static void add_stored_event(struct redis_command *command, const struct event *event)
+{
+    struct text stored;
+    text_init(&stored, event->body_size + 2048);
+    event_format_stored(event, &stored);
+    assert(!stored.failed);
+    redis_command_add_span(command, text_span(&stored));
+    text_fini(&stored);
+}
+
+static void add_state(struct redis_command *command, const struct delivery *delivery)
+{
+    redis_command_add_int(command, delivery->attempts);
+    redis_command_add_int(command, delivery->first_attempt_ms);
+    redis_command_add_int(command, delivery->last_attempt_ms);
+    redis_command_add_int(command, delivery->last_status);
+    redis_command_add_text(command, delivery->last_error);
+}
+
+// The consumer that the entry is pending with: its origin's, not always ours.
+static void add_consumer(struct redis_command *command, const struct ledger *ledger,
+                         const struct delivery *delivery)
+{
+    char consumer[CONSUMER_SIZE];
+    engine_format_consumer(ledger->worker->engine, delivery->origin, consumer);
+    redis_command_add_text(command, consumer);
+}
+
+void ledger_park(struct ledger *ledger, const struct ledger_move *move)
+{
+    const struct delivery *delivery = move->delivery;
+    const struct event *event = delivery->event;
+    struct redis_command *command = redis_command_create_script(SCRIPT_PARK);
+    add_key(command, ledger, delivery, KEY_EVENTS, "");
+    add_key(command, ledger, delivery, KEY_QUEUE, delivery->subscription_id);
+    add_key(command, ledger, delivery, KEY_DUE, "");
+    add_key(command, ledger, delivery, KEY_PARKED, delivery->subscription_id);
+    add_key(command, ledger, delivery, KEY_MESSAGE, event->id);
+    add_key(command, ledger, delivery, KEY_SETTLED, event->entry_id);
+    add_key(command, ledger, delivery, KEY_TOTALS, "");
+    redis_command_add_text(command, KEYS_GROUP);
+    redis_command_add_text(command, event->entry_id);
+    redis_command_add_text(command, event->id);
+    redis_command_add_text(command, delivery->subscription_id);
+    redis_command_add_int(command, move->delay_ms);
+    add_state(command, delivery);
+    add_stored_event(command, event);
+    redis_command_add_int(command, delivery->is_sole);
+    redis_command_add_int(command, move->is_held);
+    add_consumer(command, ledger, delivery);
+    send_move(ledger, move, SCRIPT_PARK, command);
+}
+
+void ledger_retry(struct ledger *ledger, const struct ledger_move *move)
+{
+    const struct delivery *delivery = move->delivery;
+    struct redis_command *command = redis_command_create_script(SCRIPT_RETRY);
+    add_key(command, ledger, delivery, KEY_QUEUE, delivery->subscription_id);
+    add_key(command, ledger, delivery, KEY_DUE, "");
+    add_key(command, ledger, delivery, KEY_PARKED, delivery->subscription_id);
+    redis_command_add_text(command, delivery->event->id);
+    redis_command_add_text(command, delivery->lease);
+    redis_command_add_text(command, delivery->subscription_id);
+    redis_command_add_int(command, move->delay_ms);
+    add_state(command, delivery);
+    redis_command_add_int(command, move->is_held);
+    send_move(ledger, move, SCRIPT_RETRY, command);
+}
+
+void ledger_finish(struct ledger *ledger, const struct ledger_move *move)
+{
+    const struct delivery *delivery = move->delivery;
+    struct redis_command *command = redis_command_create_script(SCRIPT_FINISH);
+    add_key(command, ledger, delivery, KEY_QUEUE, delivery->subscription_id);
+    add_key(command, ledger, delivery, KEY_PARKED, delivery->subscription_id);
+    add_key(command, ledger, delivery, KEY_MESSAGE, delivery->event->id);
+    add_key(command, ledger, delivery, KEY_TOTALS, "");
+    redis_command_add_text(command, delivery->event->id);
+    redis_command_add_text(command, delivery->lease);
+    send_move(ledger, move, SCRIPT_FINISH, command);
+}
+
+static void add_dead_letter_fields(struct redis_command *command, const struct ledger_move *move)
+{
+    const struct delivery *delivery = move->delivery;
+    struct span response = {"", 0};
+    if (move->result)
+        response = (struct span){move->result->excerpt, move->result->excerpt_bytes};
+    redis_command_add_text(command, "reason");
+    redis_command_add_text(command, move->reason);
+    redis_command_add_text(command, "attempts");
+    redis_command_add_int(command, delivery->attempts);
+    redis_command_add_text(command, "first_attempt_at");
+    redis_command_add_int(command, delivery->first_attempt_ms);
+    redis_command_add_text(command, "last_attempt_at");
+    redis_command_add_int(command, delivery->last_attempt_ms);
+    redis_command_add_text(command, "last_status");
+    redis_command_add_int(command, delivery->last_status);
+    redis_command_add_text(command, "last_error");
+    redis_command_add_text(command, delivery->last_error);
+    redis_command_add_text(command, "last_response");
+    redis_command_add_span(command, response);
+    redis_command_add_text(command, "type");
+    redis_command_add_text(command, delivery->event->type);
+    redis_command_add_text(command, "tenant");
+    redis_command_add_text(command, delivery->event->tenant);
+}
+
+void ledger_bury(struct ledger *ledger, const struct ledger_move *move)
+{
+    const struct delivery *delivery = move->delivery;
+    const struct event *event = delivery->event;
+    bool is_claimed = delivery_is_claimed(delivery);
+    struct text id;
+    text_init(&id, EVENT_ID_SIZE + EVENT_SUBSCRIPTION_SIZE);
+    text_append_format(&id, "%s.%s", event->id, delivery->subscription_id);
+
+    struct redis_command *command = redis_command_create_script(SCRIPT_BURY);
+    add_key(command, ledger, delivery, KEY_EVENTS, "");
+    add_key(command, ledger, delivery, KEY_QUEUE, delivery->subscription_id);
+    add_key(command, ledger, delivery, KEY_PARKED, delivery->subscription_id);
+    add_key(command, ledger, delivery, KEY_MESSAGE, event->id);
+    add_key(command, ledger, delivery, KEY_SETTLED, event->entry_id);
+    add_key(command, ledger, delivery, KEY_TOTALS, "");
+    add_key(command, ledger, delivery, KEY_DEAD, "");
+    add_key(command, ledger, delivery, KEY_DEAD_LETTER, text_string(&id));
+    redis_command_add_text(command, KEYS_GROUP);
+    redis_command_add_text(command, event->entry_id);
+    redis_command_add_text(command, event->id);
+    redis_command_add_text(command, delivery->subscription_id);
+    redis_command_add_text(command, text_string(&id));
+    redis_command_add_text(command, delivery->lease);
+    if (is_claimed)
+        redis_command_add_text(command, "");
+    else
+        add_stored_event(command, event);
+    redis_command_add_int(command, delivery->is_sole);
+    if (is_claimed)
+        redis_command_add_text(command, "");
+    else
+        add_consumer(command, ledger, delivery);
+    add_dead_letter_fields(command, move);
+    text_fini(&id);
+    send_move(ledger, move, SCRIPT_BURY, command);
+}

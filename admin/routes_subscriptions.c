@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// /v1/subscriptions and /v1/subscriptions/{id}. Validation of every field is the core's; here are only lists and
+// answers. Secrets are not in these answers: routes_subscription_actions.c.
+#include "routes.h"
+#include "views.h"
+
+static void show(struct exchange *exchange, unsigned status, struct subscription **subscription)
+{
+    subscription_format_public(*subscription, exchange_begin_json(exchange, status));
+    subscription_unref(subscription);
+}
+
+void subscriptions_create(struct exchange *exchange)
+{
+    struct field_errors errors = {.count = 0};
+    struct subscription *created = NULL;
+    struct span json;
+    if (!exchange_accept_no_query(exchange) || !exchange_take_json(exchange, &json))
+        return;
+    enum store_result result = store_create_subscription(exchange->store, json, &created, &errors);
+    if (result != STORE_OK) {
+        exchange_fail(exchange, result, "subscription", &errors);
+        return;
+    }
+    http_response_add_header(exchange->response, "location", "/v1/subscriptions/%s", created->id);
+    show(exchange, 201, &created);
+}
+
+void subscriptions_list(struct exchange *exchange)
+{
+    static const char *const known[] = {"limit", "cursor", "tenant", "state", "q", NULL};
+    static const char *const states[] = {"active", "paused", "disabled", NULL};
+    struct field_errors errors = {.count = 0};
+    struct store_subscriptions list = {.count = 0};
+    query_check(&exchange->query, known, &errors);
+    size_t limit = query_limit(&exchange->query, &errors);
+    struct store_subscription_filter filter = {
+        .tenant = query_text(&exchange->query, "tenant"),
+        .state = query_choice(&exchange->query, "state", states, &errors),
+        .query = query_text(&exchange->query, "q"),
+    };
+    if (!exchange_accept(exchange, &errors))
+        return;
+    enum store_result result =
+        store_list_subscriptions(exchange->store, &filter, query_text(&exchange->query, "cursor"),
+                                 limit, &list, &errors);
+    if (result != STORE_OK) {
+        exchange_fail(exchange, result, "subscription", &errors);
+        return;
+    }
+    struct text *out = exchange_begin_json(exchange, 200);
+    text_append_string(out, "{\"items\":[");
+    for (size_t i = 0; i < list.count; i++) {
+        if (i > 0)
+            text_append_char(out, ',');
+        subscription_format_public(list.items[i], out);
+    }
+    view_end_list(list.next_cursor, out);
+    store_subscriptions_fini(&list);
+}
+
+void subscriptions_show(struct exchange *exchange)
+{
+    struct subscription *found = NULL;
+    if (!exchange_accept_no_query(exchange) || !exchange_accept_id(exchange, "subscription"))
+        return;
+    enum store_result result = store_find_subscription(exchange->store, exchange->id, &found);
+    if (result != STORE_OK)
+        exchange_fail(exchange, result, "subscription", NULL);
+    else
+        show(exchange, 200, &found);
+}
+
+void subscriptions_patch(struct exchange *exchange)
+{
+    struct field_errors errors = {.count = 0};
+    struct subscription *changed = NULL;
+    struct span json;
+    if (!exchange_accept_no_query(exchange) || !exchange_accept_id(exchange, "subscription") ||
+        !exchange_take_json(exchange, &json))
+        return;
+    enum store_result result =
+        store_patch_subscription(exchange->store, exchange->id, json, &changed, &errors);
+    if (result != STORE_OK)
+        exchange_fail(exchange, result, "subscription", &errors);
+    else
+        show(exchange, 200, &changed);
+}
+
+void subscriptions_delete(struct exchange *exchange)
+{
+    if (!exchange_accept_id(exchange, "subscription") || !exchange_take_nothing(exchange))
+        return;
+    enum store_result result = store_delete_subscription(exchange->store, exchange->id);
+    if (result != STORE_OK)
+        exchange_fail(exchange, result, "subscription", NULL);
+    else
+        exchange->response->status = 204;
+}

@@ -5,6 +5,9 @@
 -- Returns {now ms, ms until the queue is to be looked at again (-1: empty), event id, state, …}; a state is
 -- "<attempts> <first attempt ms> <last attempt ms> <last status> <last error> <lease or ->".
 -- Cost: O(log queue + claimed), whatever the backlog.
+-- Removing comes first, because a script that has removed something may also write when Redis is full: what is
+-- parked must be able to leave, or a full Redis would stay full.
+redis.call("ZREM", KEYS[2], ARGV[1])
 local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local result = { now, -1 }
@@ -24,7 +27,5 @@ local first = redis.call("ZRANGE", KEYS[1], 0, 0, "WITHSCORES")
 if first[2] then
     redis.call("ZADD", KEYS[2], math.max(now, tonumber(first[2])), ARGV[1])
     result[2] = math.max(0, tonumber(first[2]) - now)
-else
-    redis.call("ZREM", KEYS[2], ARGV[1])
 end
 return result

@@ -9,7 +9,9 @@ local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local subscriptions = redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[1])
 for _, subscription in ipairs(subscriptions) do
-    redis.call("ZADD", KEYS[1], "XX", now + VISIT, subscription)
+    -- Removed first: so it works when Redis is full too (see claim.lua).
+    redis.call("ZREM", KEYS[1], subscription)
+    redis.call("ZADD", KEYS[1], now + VISIT, subscription)
 end
 local first = redis.call("ZRANGE", KEYS[1], 0, 0, "WITHSCORES")
 local wait = -1

@@ -5,6 +5,8 @@
 -- Returns {now ms, {live instance id …}, {dead instance id …}}. A value is "<heartbeat ms> <description>".
 local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- Removed first: an instance isn't dead because Redis is full (see claim.lua).
+redis.call("HDEL", KEYS[1], ARGV[1])
 redis.call("HSET", KEYS[1], ARGV[1], now .. " " .. ARGV[2])
 local live, dead = {}, {}
 local all = redis.call("HGETALL", KEYS[1])

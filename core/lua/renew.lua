@@ -9,7 +9,9 @@ local held = 0
 for i = 3, #ARGV do
     local state = redis.call("HGET", KEYS[2], ARGV[i])
     if state and string.match(state, "%S+$") == ARGV[2] then
-        redis.call("ZADD", KEYS[1], "XX", now + tonumber(ARGV[1]), ARGV[i])
+        -- Removed first: a lease lasts when Redis is full too (see claim.lua).
+        redis.call("ZREM", KEYS[1], ARGV[i])
+        redis.call("ZADD", KEYS[1], now + tonumber(ARGV[1]), ARGV[i])
         held = held + 1
     end
 end

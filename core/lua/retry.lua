@@ -9,6 +9,8 @@ if not state or string.match(state, "%S+$") ~= ARGV[2] then return 0 end
 local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local due = now + tonumber(ARGV[4])
+-- Removed first: a failed attempt is written down when Redis is full too (see claim.lua).
+redis.call("HDEL", KEYS[3], ARGV[1])
 redis.call("HSET", KEYS[3], ARGV[1],
     table.concat({ ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9], "-" }, " "))
 redis.call("ZADD", KEYS[1], due, ARGV[1])

@@ -32,7 +32,8 @@ end
 
 local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call("ZADD", KEYS[2], added, field(info, "last-generated-id"))
+-- Refused when Redis is full: then the marks there are have to do, since trimming is what makes room.
+redis.pcall("ZADD", KEYS[2], added, field(info, "last-generated-id"))
 local cutoff
 local mark = redis.call("ZREVRANGEBYSCORE", KEYS[2], added - tonumber(ARGV[2]), "-inf", "LIMIT", 0, 1)
 if mark[1] then cutoff = mark[1] end

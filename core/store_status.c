@@ -220,28 +220,6 @@ static enum store_result check_version(struct store *store)
     return result;
 }
 
-// The same namespace under another number of shards has other keys: its events would lie unseen.
-static enum store_result check_sharding(struct store *store)
-{
-    struct keys other = store->keys;
-    other.shards = store->keys.shards == 1 ? 2 : 1;
-    struct key key = keys_format(&other, 0, KEY_SCHEMA, (struct span){0});
-    struct redis_command *command = redis_command_create("EXISTS");
-    if (!command)
-        return store_fail_memory(store);
-    redis_command_add_key(command, &key);
-    redis_reply *reply = NULL;
-    enum store_result result = store_call(store, &command, &reply);
-    if (result == STORE_OK && redis_reply_int(reply) != 0) {
-        store_set_error(store, "namespace %s is in use with %s: set shards as it was",
-                        store->keys.namespace_name,
-                        other.shards == 1 ? "one shard" : "several shards");
-        result = STORE_CONFLICT;
-    }
-    redis_client_free_reply(&reply);
-    return result;
-}
-
 // Reads the version that holds now; writes ours only where there is none.
 static enum store_result claim_schema(struct store *store, redis_reply **reply)
 {
@@ -267,8 +245,6 @@ enum store_result store_check_schema(struct store *store)
 {
     redis_reply *reply = NULL;
     enum store_result result = check_version(store);
-    if (result == STORE_OK)
-        result = check_sharding(store);
     if (result == STORE_OK)
         result = claim_schema(store, &reply);
     if (result != STORE_OK)

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "petrel/redis_url.h"
+#include "unit.h"
+
+static const char *shown(const char *text)
+{
+    static char out[800];
+    char error[REDIS_URL_ERROR_SIZE];
+    struct redis_url url;
+    if (redis_url_parse(span_of(text), &url, error))
+        snprintf(out, sizeof out, "%s|%u|%u|%s|%s%s%s", url.host, url.port, url.database, url.user,
+                 url.password, url.is_unix ? "|unix" : "", url.is_tls ? "|tls" : "");
+    else
+        snprintf(out, sizeof out, "%s", error);
+    return out;
+}
+
+TEST(good_addresses)
+{
+    static const struct {
+        const char *text, *expected;
+    } rows[] = {
+        {"redis://localhost", "localhost|6379|0||"},
+        {"redis://localhost/", "localhost|6379|0||"},
+        {"redis://10.0.0.1:7000/3", "10.0.0.1|7000|3||"},
+        {"redis://[::1]", "::1|6379|0||"},
+        {"redis://[2001:db8::1]:7000/1", "2001:db8::1|7000|1||"},
+        {"redis://:secret@h", "h|6379|0||secret"},
+        {"redis://user:secret@h:1", "h|1|0|user|secret"},
+        {"redis://u%3as:p%40s%2Fs@h", "h|6379|0|u:s|p@s/s"},
+        {"redis://user:p@ss@h", "h|6379|0|user|p@ss"},
+        {"redis://user:a:b@h", "h|6379|0|user|a:b"},
+        {"unix:///run/redis.sock", "/run/redis.sock|0|0|||unix"},
+        {"unix:///run/redis.sock?db=2", "/run/redis.sock|0|2|||unix"},
+        {"unix://:pw@/run/redis.sock", "/run/redis.sock|0|0||pw|unix"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        CHECK_STR(shown(rows[i].text), rows[i].expected);
+}
+
+TEST(bad_addresses_say_why)
+{
+    static const struct {
+        const char *text, *part;
+    } rows[] = {
+        {"", "must begin with"},
+        {"localhost:6379", "must begin with"},
+        {"http://h", "must begin with"},
+        {"redis://", "host"},
+        {"redis:///3", "host"},
+        {"redis://h:0", "port"},
+        {"redis://h:65536", "port"},
+        {"redis://h:", "port"},
+        {"redis://h:x", "port"},
+        {"redis://h/x", "database"},
+        {"redis://h/1/2", "database"},
+        {"redis://h/70000", "database"},
+        {"redis://h x", "host"},
+        {"redis://h?db=1", "host"},
+        {"redis://[::1", "bracket"},
+        {"redis://[::1]x", "only a :port"},
+        {"redis://secret@h", ":password"},
+        {"redis://user:@h", "empty"},
+        {"redis://:%zz@h", "password"},
+        {"redis://:%4", "host"},
+        {"redis://:a%00@h", "password"},
+        {"unix://run/redis.sock", "absolute"},
+        {"unix://", "absolute"},
+        {"unix:///s?x=1", "db="},
+        {"unix:///s?db=x", "database"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char error[REDIS_URL_ERROR_SIZE];
+        struct redis_url url;
+        CHECK_ROW(!redis_url_parse(span_of(rows[i].text), &url, error), rows[i].text);
+        CHECK_ROW(strstr(error, rows[i].part) != NULL, error);
+    }
+}
+
+TEST(too_long_parts_are_refused)
+{
+    char text[600];
+    char error[REDIS_URL_ERROR_SIZE];
+    struct redis_url url;
+    memset(text, 'h', sizeof text);
+    memcpy(text, "redis://", 8);
+    CHECK(!redis_url_parse((struct span){text, 8 + 300}, &url, error));
+    memcpy(text, "unix:///", 8);
+    CHECK(!redis_url_parse((struct span){text, 8 + 107}, &url, error));
+    CHECK(redis_url_parse((struct span){text, 8 + 106}, &url, error));
+}
+
+TEST(tls_is_there_or_refused_with_the_reason)
+{
+    char error[REDIS_URL_ERROR_SIZE];
+    struct redis_url url;
+    if (redis_url_parse(SPAN("rediss://h"), &url, error))
+        CHECK(url.is_tls);
+    else
+        CHECK(strstr(error, "hiredis") != NULL);
+}
+
+TEST(the_safe_form_has_no_login)
+{
+    static const struct {
+        const char *text, *expected;
+    } rows[] = {
+        {"redis://user:secret@h", "redis://h:6379"},
+        {"redis://:secret@[::1]:7000/2", "redis://[::1]:7000/2"},
+        {"unix://:secret@/s?db=1", "unix:///s?db=1"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char error[REDIS_URL_ERROR_SIZE];
+        struct redis_url url;
+        struct text out;
+        text_init(&out, 300);
+        CHECK(redis_url_parse(span_of(rows[i].text), &url, error));
+        redis_url_format_safe(&url, &out);
+        CHECK_STR(text_string(&out), rows[i].expected);
+        text_fini(&out);
+    }
+}
+
+UNIT_MAIN()

@@ -109,7 +109,7 @@ static void read_payload(struct publish *publish, struct field_errors *errors)
 }
 
 // 413 comes before 422: what is too large wasn't read to its end.
-static bool accept(struct exchange *exchange, const struct publish *publish,
+static bool is_acceptable(struct exchange *exchange, const struct publish *publish,
                    const struct field_errors *errors)
 {
     uint64_t most = exchange->config->max_event_bytes;
@@ -148,7 +148,7 @@ void events_publish(struct exchange *exchange)
         read_strings(&publish, &errors);
         read_payload(&publish, &errors);
     }
-    if (accept(exchange, &publish, &errors))
+    if (is_acceptable(exchange, &publish, &errors))
         publish_fields(exchange, &publish, &errors);
     fini(&publish);
 }

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// The admin API put together: what happens to a request before and after its route.
+//
+//     request → route? (404, 405) → key? (401, 429) → Idempotency-Key? (replay, 409, 422) → handler → headers → audit
+//
+// Each step either goes on or is the answer. Handlers run on the HTTP server's threads; what they share is the pool
+// of stores, the status cache and the table of addresses, each behind its own lock.
+#include "petrel/admin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth.h"
+#include "idempotency.h"
+#include "petrel/clock.h"
+#include "petrel/http_server.h"
+#include "petrel/log.h"
+#include "petrel/metrics.h"
+#include "problem.h"
+#include "routes.h"
+#include "stores.h"
+
+enum {
+    THREADS = 4,
+    HOST_SIZE = 256,
+    CONNECTIONS_MAX = 1024,
+    IDLE_TIMEOUT_S = 60,
+    BODY_EXTRA_BYTES = 64 * 1024, // of an event's JSON: names, quotes, spaces
+    RESPONSE_MAX_BYTES = 128 * 1024 * 1024
+};
+
+struct admin {
+    struct http_server *server;
+    const struct config *config;
+    bool observability_only;
+    struct auth auth;
+    struct stores stores;
+    struct status_cache status;
+};
+
+static void add_common_headers(struct http_response *response)
+{
+    http_response_add_header(response, "cache-control", "no-store");
+    http_response_add_header(response, "x-content-type-options", "nosniff");
+}
+
+// Never bodies, queries or headers: they hold what people put there.
+static void write_audit_line(const struct http_request *request, unsigned status)
+{
+    bool is_reading = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
+    if (is_reading)
+        log_debug("admin request", LOG_STR("method", request->method),
+                  LOG_STR("path", request->path), LOG_INT("status", status));
+    else
+        log_info("admin request", LOG_STR("method", request->method),
+                 LOG_STR("path", request->path), LOG_INT("status", status),
+                 LOG_STR("peer", request->peer));
+}
+
+// ---- the steps
+
+static bool find_route(const struct admin *admin, const struct http_request *request,
+                       struct http_response *response, struct router_match *match)
+{
+    enum router_result result = router_find(routes, routes_count, span_of(request->method),
+                                            span_of(request->path), match);
+    if (result == ROUTER_FOUND && admin->observability_only && !match->route->is_observability)
+        result = ROUTER_NO_PATH;
+    switch (result) {
+    case ROUTER_FOUND:
+        return true;
+    case ROUTER_NO_METHOD:
+        http_response_add_header(response, "allow", "%s", match->allow);
+        problem_set(response, 405, "%.20s isn't possible here; allowed: %s.", request->method,
+                    match->allow);
+        return false;
+    case ROUTER_NO_PATH:
+        problem_set(response, 404, "There is nothing at this path; /openapi.json lists what there is.");
+        return false;
+    }
+    return false;
+}
+
+static bool is_permitted(struct admin *admin, const struct http_request *request,
+                         struct http_response *response)
+{
+    int64_t retry_after_s = 0;
+    struct auth_request credentials = {
+        .authorization = http_request_header(request, "authorization"),
+        .peer = request->peer,
+        .now_mono_ms = clock_mono_ms(),
+    };
+    enum auth_result result = auth_check(&admin->auth, &credentials, &retry_after_s);
+    if (result == AUTH_OK)
+        return true;
+    metrics_add(METRIC_ADMIN_UNAUTHORIZED, 1);
+    if (result == AUTH_LIMITED) {
+        http_response_add_header(response, "retry-after", "%lld", (long long)retry_after_s);
+        problem_set(response, 429, "Too many wrong keys from this address; wait %lld s.",
+                    (long long)retry_after_s);
+        return false;
+    }
+    http_response_add_header(response, "www-authenticate",
+                             result == AUTH_WRONG ? "Bearer realm=\"petrel\", error=\"invalid_token\""
+                                                  : "Bearer realm=\"petrel\"");
+    problem_set(response, 401, result == AUTH_WRONG
+                                   ? "The key is not this server's."
+                                   : "Send the admin key: authorization: Bearer petrel_….");
+    return false;
+}
+
+static void handle(struct exchange *exchange, const struct route *route)
+{
+    struct idempotency idempotency = {.is_on = false};
+    bool is_repeatable = strcmp(route->method, "POST") == 0;
+    if (is_repeatable && !idempotency_begin(&idempotency, exchange))
+        return;
+    route->handle(exchange);
+    if (is_repeatable)
+        idempotency_finish(&idempotency, exchange);
+}
+
+static void handle_with_store(struct admin *admin, const struct router_match *match,
+                              const struct http_request *request, struct http_response *response)
+{
+    struct exchange exchange = {
+        .store = stores_take(&admin->stores),
+        .config = admin->config,
+        .status = &admin->status,
+        .request = request,
+        .response = response,
+    };
+    memcpy(exchange.id, match->id, sizeof exchange.id);
+    query_collect(request, &exchange.query);
+    handle(&exchange, match->route);
+    stores_give(&admin->stores, exchange.store);
+}
+
+static void on_request(void *arg, const struct http_request *request,
+                       struct http_response *response)
+{
+    struct admin *admin = arg;
+    struct router_match match;
+    metrics_add(METRIC_ADMIN_REQUESTS, 1);
+    add_common_headers(response);
+    // Under /v1 the key comes first: who has none doesn't learn what there is.
+    bool is_private = span_starts_with(span_of(request->path), SPAN("/v1")) &&
+                      !admin->observability_only;
+    if ((!is_private || is_permitted(admin, request, response)) &&
+        find_route(admin, request, response, &match) &&
+        (is_private || match.route->is_open || is_permitted(admin, request, response)))
+        handle_with_store(admin, &match, request, response);
+    write_audit_line(request, response->status);
+}
+
+// ---- start and stop
+
+// "host:port" or "[v6]:port"; the configuration has checked it.
+static bool split_listen(const char *listen, char host[HOST_SIZE], uint16_t *port)
+{
+    const char *colon = strrchr(listen, ':');
+    uint64_t number = 0;
+    if (!colon || !span_to_uint64(span_of(colon + 1), &number) || number > UINT16_MAX)
+        return false;
+    struct span name = {.data = listen, .size = (size_t)(colon - listen)};
+    if (name.size >= 2 && name.data[0] == '[' && name.data[name.size - 1] == ']')
+        name = (struct span){.data = name.data + 1, .size = name.size - 2};
+    *port = (uint16_t)number;
+    return name.size > 0 && span_copy(name, host, HOST_SIZE);
+}
+
+// Base64 takes 4/3, an escaped string rarely over twice its bytes; who sends \u00xx for every byte may use base64.
+static size_t max_body_bytes(const struct config *config)
+{
+    size_t event = (size_t)config->max_event_bytes * 2 + BODY_EXTRA_BYTES;
+    size_t subscription = SUBSCRIPTION_JSON_MAX_BYTES + BODY_EXTRA_BYTES;
+    return event > subscription ? event : subscription;
+}
+
+static struct http_server *start_server(struct admin *admin, char *error, size_t error_size)
+{
+    char host[HOST_SIZE];
+    uint16_t port;
+    if (!split_listen(admin->config->listen, host, &port)) {
+        snprintf(error, error_size, "\"%s\" is no address to listen on: give --listen ADDRESS:PORT",
+                 admin->config->listen);
+        return NULL;
+    }
+    struct http_server_options options = {
+        .host = host,
+        .port = port,
+        .threads = THREADS,
+        .max_body_bytes = max_body_bytes(admin->config),
+        .max_response_bytes = RESPONSE_MAX_BYTES,
+        .max_connections = CONNECTIONS_MAX,
+        .idle_timeout_s = IDLE_TIMEOUT_S,
+        .handler = on_request,
+        .arg = admin,
+    };
+    return http_server_start(&options, error, error_size);
+}
+
+struct admin *admin_start(const struct admin_options *options, char *error, size_t error_size)
+{
+    struct admin *admin = calloc(1, sizeof *admin);
+    if (!admin || !stores_init(&admin->stores, options->config, options->redis, THREADS)) {
+        snprintf(error, error_size, "not enough memory for the admin API");
+        free(admin);
+        return NULL;
+    }
+    admin->config = options->config;
+    admin->observability_only = options->observability_only;
+    auth_init(&admin->auth, options->key);
+    status_cache_init(&admin->status);
+    admin->server = start_server(admin, error, error_size);
+    if (!admin->server)
+        admin_stop(&admin);
+    return admin;
+}
+
+uint16_t admin_port(const struct admin *admin)
+{
+    return http_server_port(admin->server);
+}
+
+void admin_stop(struct admin **admin)
+{
+    if (!*admin)
+        return;
+    http_server_stop(&(*admin)->server);
+    status_cache_fini(&(*admin)->status);
+    auth_fini(&(*admin)->auth);
+    stores_fini(&(*admin)->stores);
+    free(*admin);
+    *admin = NULL;
+}

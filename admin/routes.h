@@ -10,41 +10,41 @@ extern const struct route routes[];
 extern const size_t routes_count;
 
 // routes_events.c
-void events_publish(struct exchange *exchange);
-void events_show(struct exchange *exchange);
+void route_events_publish(struct exchange *exchange);
+void route_events_show(struct exchange *exchange);
 
 // routes_subscriptions.c
-void subscriptions_create(struct exchange *exchange);
-void subscriptions_list(struct exchange *exchange);
-void subscriptions_show(struct exchange *exchange);
-void subscriptions_patch(struct exchange *exchange);
-void subscriptions_delete(struct exchange *exchange);
+void route_subscriptions_create(struct exchange *exchange);
+void route_subscriptions_list(struct exchange *exchange);
+void route_subscriptions_show(struct exchange *exchange);
+void route_subscriptions_patch(struct exchange *exchange);
+void route_subscriptions_delete(struct exchange *exchange);
 
 // routes_subscription_actions.c
-void subscriptions_show_secret(struct exchange *exchange);
-void subscriptions_rotate_secret(struct exchange *exchange);
-void subscriptions_pause(struct exchange *exchange);
-void subscriptions_resume(struct exchange *exchange);
-void subscriptions_disable(struct exchange *exchange);
-void subscriptions_test(struct exchange *exchange);
+void route_subscriptions_show_secret(struct exchange *exchange);
+void route_subscriptions_rotate_secret(struct exchange *exchange);
+void route_subscriptions_pause(struct exchange *exchange);
+void route_subscriptions_resume(struct exchange *exchange);
+void route_subscriptions_disable(struct exchange *exchange);
+void route_subscriptions_test(struct exchange *exchange);
 
 // routes_dead_letters.c
-void dead_letters_list(struct exchange *exchange);
-void dead_letters_show(struct exchange *exchange);
-void dead_letters_redrive(struct exchange *exchange);
-void dead_letters_delete(struct exchange *exchange);
+void route_dead_letters_list(struct exchange *exchange);
+void route_dead_letters_show(struct exchange *exchange);
+void route_dead_letters_redrive(struct exchange *exchange);
+void route_dead_letters_delete(struct exchange *exchange);
 
 // routes_attempts.c
-void attempts_list(struct exchange *exchange);
-void attempts_list_of_subscription(struct exchange *exchange);
-void rejected_list(struct exchange *exchange);
+void route_attempts_list(struct exchange *exchange);
+void route_attempts_list_of_subscription(struct exchange *exchange);
+void route_rejected_list(struct exchange *exchange);
 
 // routes_health.c
-void health_live(struct exchange *exchange);
-void health_ready(struct exchange *exchange);
-void health_metrics(struct exchange *exchange);
-void health_status(struct exchange *exchange);
-void health_index(struct exchange *exchange);
-void health_openapi(struct exchange *exchange);
+void route_health_live(struct exchange *exchange);
+void route_health_ready(struct exchange *exchange);
+void route_health_metrics(struct exchange *exchange);
+void route_health_status(struct exchange *exchange);
+void route_health_index(struct exchange *exchange);
+void route_health_openapi(struct exchange *exchange);
 
 #endif

@@ -47,7 +47,7 @@ static bool read_filter(struct exchange *exchange, const char *const *known,
 static const char *const attempt_parameters[] = {"subscription", "limit",   "cursor", "event",
                                                  "outcome",      "since", NULL};
 
-void attempts_list(struct exchange *exchange)
+void route_attempts_list(struct exchange *exchange)
 {
     struct store_attempt_filter filter;
     size_t limit;
@@ -55,7 +55,7 @@ void attempts_list(struct exchange *exchange)
         list_attempts(exchange, &filter, limit);
 }
 
-void attempts_list_of_subscription(struct exchange *exchange)
+void route_attempts_list_of_subscription(struct exchange *exchange)
 {
     struct store_attempt_filter filter;
     struct subscription *found = NULL;
@@ -73,7 +73,7 @@ void attempts_list_of_subscription(struct exchange *exchange)
     list_attempts(exchange, &filter, limit);
 }
 
-void rejected_list(struct exchange *exchange)
+void route_rejected_list(struct exchange *exchange)
 {
     static const char *const known[] = {"limit", "cursor", NULL};
     struct field_errors errors = {.count = 0};

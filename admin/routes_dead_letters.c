@@ -26,7 +26,7 @@ static bool read_filter(struct exchange *exchange, struct store_dead_letter_filt
     return exchange_accept(exchange, &errors);
 }
 
-void dead_letters_list(struct exchange *exchange)
+void route_dead_letters_list(struct exchange *exchange)
 {
     struct field_errors errors = {.count = 0};
     struct store_dead_letters list = {.count = 0};
@@ -52,7 +52,7 @@ void dead_letters_list(struct exchange *exchange)
     store_dead_letters_fini(&list);
 }
 
-void dead_letters_show(struct exchange *exchange)
+void route_dead_letters_show(struct exchange *exchange)
 {
     struct store_dead_letter found = {.attempts = 0};
     if (!exchange_accept_no_query(exchange))
@@ -66,7 +66,7 @@ void dead_letters_show(struct exchange *exchange)
     store_dead_letter_fini(&found);
 }
 
-void dead_letters_redrive(struct exchange *exchange)
+void route_dead_letters_redrive(struct exchange *exchange)
 {
     if (!exchange_take_nothing(exchange))
         return;
@@ -81,7 +81,7 @@ void dead_letters_redrive(struct exchange *exchange)
     text_append_char(out, '}');
 }
 
-void dead_letters_delete(struct exchange *exchange)
+void route_dead_letters_delete(struct exchange *exchange)
 {
     if (!exchange_take_nothing(exchange))
         return;

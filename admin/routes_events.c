@@ -136,7 +136,7 @@ static void publish_fields(struct exchange *exchange, struct publish *publish,
     text_append_format(exchange_begin_json(exchange, 202), "{\"id\":\"%s\"}", id);
 }
 
-void events_publish(struct exchange *exchange)
+void route_events_publish(struct exchange *exchange)
 {
     struct field_errors errors = {.count = 0};
     struct publish publish;
@@ -153,7 +153,7 @@ void events_publish(struct exchange *exchange)
     fini(&publish);
 }
 
-void events_show(struct exchange *exchange)
+void route_events_show(struct exchange *exchange)
 {
     struct store_event found = {.event = NULL};
     if (!exchange_accept_no_query(exchange) || !exchange_accept_id(exchange, "event"))

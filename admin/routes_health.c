@@ -13,7 +13,7 @@
 
 enum { SKEW_MAX_MS = 5000, DETAIL_SIZE = 320 };
 
-void health_live(struct exchange *exchange)
+void route_health_live(struct exchange *exchange)
 {
     text_append_string(exchange_begin_json(exchange, 200), "{\"status\":\"ok\"}");
 }
@@ -67,7 +67,7 @@ static enum store_result read_state(struct exchange *exchange, struct store_stat
     return result == STORE_OK ? store_check_schema(exchange->store) : result;
 }
 
-void health_ready(struct exchange *exchange)
+void route_health_ready(struct exchange *exchange)
 {
     struct store_status status;
     enum store_result result = read_state(exchange, &status);
@@ -84,7 +84,7 @@ void health_ready(struct exchange *exchange)
         http_response_add_header(exchange->response, "retry-after", "1");
 }
 
-void health_status(struct exchange *exchange)
+void route_health_status(struct exchange *exchange)
 {
     struct store_status status;
     if (!exchange_accept_no_query(exchange))
@@ -105,7 +105,7 @@ static void add_gauge(struct text *out, const char *name, const char *help, int6
 }
 
 // Without Redis the process's own metrics are still worth reading; so this never fails.
-void health_metrics(struct exchange *exchange)
+void route_health_metrics(struct exchange *exchange)
 {
     struct store_status status;
     struct text *out = exchange_begin_json(exchange, 200);
@@ -126,7 +126,7 @@ void health_metrics(struct exchange *exchange)
 
 // ---- pointers
 
-void health_index(struct exchange *exchange)
+void route_health_index(struct exchange *exchange)
 {
     text_append_string(exchange_begin_json(exchange, 200),
                        "{\"name\":\"petrel\",\"version\":\"" PETREL_VERSION
@@ -134,7 +134,7 @@ void health_index(struct exchange *exchange)
                        "\"readiness\":\"/readyz\",\"metrics\":\"/metrics\"}");
 }
 
-void health_openapi(struct exchange *exchange)
+void route_health_openapi(struct exchange *exchange)
 {
     text_append(exchange_begin_json(exchange, 200), admin_asset_openapi_json,
                 admin_asset_openapi_json_size);

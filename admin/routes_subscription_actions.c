@@ -21,7 +21,7 @@ static void answer(struct exchange *exchange, enum store_result result,
     subscription_unref(subscription);
 }
 
-void subscriptions_show_secret(struct exchange *exchange)
+void route_subscriptions_show_secret(struct exchange *exchange)
 {
     struct subscription *found = NULL;
     if (!exchange_accept_no_query(exchange) || !exchange_accept_id(exchange, "subscription"))
@@ -86,7 +86,7 @@ static bool read_rotation(struct exchange *exchange, struct rotation *rotation)
     return exchange_accept(exchange, &errors);
 }
 
-void subscriptions_rotate_secret(struct exchange *exchange)
+void route_subscriptions_rotate_secret(struct exchange *exchange)
 {
     struct subscription *changed = NULL;
     struct rotation rotation = {.grace_ms = exchange->store->rotation_grace_ms};
@@ -111,19 +111,19 @@ static void set_state(struct exchange *exchange, enum subscription_state state, 
     answer(exchange, result, &changed);
 }
 
-void subscriptions_pause(struct exchange *exchange)
+void route_subscriptions_pause(struct exchange *exchange)
 {
     if (exchange_accept_id(exchange, "subscription") && exchange_take_nothing(exchange))
         set_state(exchange, SUBSCRIPTION_PAUSED, "");
 }
 
-void subscriptions_resume(struct exchange *exchange)
+void route_subscriptions_resume(struct exchange *exchange)
 {
     if (exchange_accept_id(exchange, "subscription") && exchange_take_nothing(exchange))
         set_state(exchange, SUBSCRIPTION_ACTIVE, "");
 }
 
-void subscriptions_disable(struct exchange *exchange)
+void route_subscriptions_disable(struct exchange *exchange)
 {
     static const char *const allowed[] = {"reason", NULL};
     struct field_errors errors = {.count = 0};
@@ -142,7 +142,7 @@ void subscriptions_disable(struct exchange *exchange)
     text_fini(&reason);
 }
 
-void subscriptions_test(struct exchange *exchange)
+void route_subscriptions_test(struct exchange *exchange)
 {
     char event_id[EVENT_ID_SIZE];
     if (!exchange_accept_id(exchange, "subscription") || !exchange_take_nothing(exchange))

@@ -10,7 +10,7 @@ static void show(struct exchange *exchange, unsigned status, struct subscription
     subscription_unref(subscription);
 }
 
-void subscriptions_create(struct exchange *exchange)
+void route_subscriptions_create(struct exchange *exchange)
 {
     struct field_errors errors = {.count = 0};
     struct subscription *created = NULL;
@@ -26,7 +26,7 @@ void subscriptions_create(struct exchange *exchange)
     show(exchange, 201, &created);
 }
 
-void subscriptions_list(struct exchange *exchange)
+void route_subscriptions_list(struct exchange *exchange)
 {
     static const char *const known[] = {"limit", "cursor", "tenant", "state", "q", NULL};
     static const char *const states[] = {"active", "paused", "disabled", NULL};
@@ -59,7 +59,7 @@ void subscriptions_list(struct exchange *exchange)
     store_subscriptions_fini(&list);
 }
 
-void subscriptions_show(struct exchange *exchange)
+void route_subscriptions_show(struct exchange *exchange)
 {
     struct subscription *found = NULL;
     if (!exchange_accept_no_query(exchange) || !exchange_accept_id(exchange, "subscription"))
@@ -71,7 +71,7 @@ void subscriptions_show(struct exchange *exchange)
         show(exchange, 200, &found);
 }
 
-void subscriptions_patch(struct exchange *exchange)
+void route_subscriptions_patch(struct exchange *exchange)
 {
     struct field_errors errors = {.count = 0};
     struct subscription *changed = NULL;
@@ -87,7 +87,7 @@ void subscriptions_patch(struct exchange *exchange)
         show(exchange, 200, &changed);
 }
 
-void subscriptions_delete(struct exchange *exchange)
+void route_subscriptions_delete(struct exchange *exchange)
 {
     if (!exchange_accept_id(exchange, "subscription") || !exchange_take_nothing(exchange))
         return;

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: each test has its own redis-server; petrel processes and receivers are made by factories."""
+
+import itertools
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from harness.processes import Petrel, RedisServer  # noqa: E402
+from harness.receiver import Receiver  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "smoke: also run with the sanitizers' builds")
+
+
+@pytest.fixture
+def redis_server(tmp_path):
+    server = RedisServer(tmp_path / "redis")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def durable_redis(tmp_path):
+    server = RedisServer(tmp_path / "redis", appendonly=True)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def start(redis_server, tmp_path):
+    """start(command="serve", flags=[…]) → a petrel process on this test's Redis."""
+    running = []
+    numbers = itertools.count()
+
+    def make(command="serve", flags=(), server=None, **kwargs):
+        child = Petrel(server or redis_server, tmp_path / f"petrel{next(numbers)}", command, flags, **kwargs)
+        running.append(child)
+        return child
+
+    yield make
+    for child in running:
+        child.close()
+
+
+@pytest.fixture
+def petrel(start):
+    """One `petrel serve` with a quick retry schedule."""
+    return start(flags=["--retry-schedule", "200ms,400ms,800ms"])
+
+
+@pytest.fixture
+def receiver():
+    made = Receiver()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def xadd(redis_server):
+    """xadd(type="a.b", data="1", …) → the entry's id."""
+
+    def add(**fields):
+        return redis_server.binary.xadd("petrel:events", fields).decode()
+
+    return add

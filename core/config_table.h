@@ -51,10 +51,16 @@ const struct config_entry *config_guess_entry(struct span key);
 // Parses into the entry's field, freeing what was there. False: rule says what is right, as "expected …".
 bool config_parse_value(const struct config_entry *entry, struct span text, struct config *config,
                         char rule[CONFIG_RULE_SIZE]);
+void config_free_value(const struct config_entry *entry, struct config *config);
+
+// ---- and back (config_format.c)
+enum { CONFIG_LEVEL_COUNT = LOG_LEVEL_ERROR + 1, CONFIG_FORMAT_COUNT = LOG_FORMAT_JSON + 1 };
+extern const char *const config_level_names[CONFIG_LEVEL_COUNT];
+extern const char *const config_format_names[CONFIG_FORMAT_COUNT];
 void config_format_entry(const struct config_entry *entry, const struct config *config,
                          struct text *out);
+void config_format_bytes(int64_t bytes, struct text *out); // "256KiB"
 const char *config_type_text(enum config_type type);
-void config_free_value(const struct config_entry *entry, struct config *config);
 
 // ---- the file (config_file.c)
 // Called per key, in the file's order; false stops.

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Values of settings by type: text → field with its limits, field → text.
+// Values of settings by type: text → field, within its limits. The way back is config_format.c.
 // Every refusal says what is right, so that the error line needs no manual.
 #include <assert.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -148,18 +147,6 @@ static bool parse_number32(const struct config_entry *entry, struct span text, u
     return true;
 }
 
-static void format_bytes(int64_t bytes, struct text *out)
-{
-    static const char *const units[] = {"", "KiB", "MiB", "GiB"};
-    size_t unit = 0;
-    while (bytes >= 1024 && bytes % 1024 == 0 && unit < 3) {
-        bytes /= 1024;
-        unit++;
-    }
-    text_append_int(out, bytes);
-    text_append_string(out, units[unit]);
-}
-
 static bool parse_bytes(const struct config_entry *entry, struct span text, uint64_t *field,
                         char rule[CONFIG_RULE_SIZE])
 {
@@ -183,9 +170,9 @@ static bool parse_bytes(const struct config_entry *entry, struct span text, uint
     }
     struct text limits;
     text_init(&limits, 64);
-    format_bytes(entry->minimum, &limits);
+    config_format_bytes(entry->minimum, &limits);
     text_append_string(&limits, " to ");
-    format_bytes(entry->maximum, &limits);
+    config_format_bytes(entry->maximum, &limits);
     refuse(rule, "expected a size from %s, as 262144, 256KiB or 1MiB", text_string(&limits));
     text_fini(&limits);
     return false;
@@ -244,18 +231,6 @@ static bool parse_retention(const struct config_entry *entry, struct span text,
     return true;
 }
 
-static const char *const level_names[] = {
-    [LOG_LEVEL_DEBUG] = "debug",
-    [LOG_LEVEL_INFO] = "info",
-    [LOG_LEVEL_WARN] = "warn",
-    [LOG_LEVEL_ERROR] = "error",
-};
-static const char *const format_names[] = {
-    [LOG_FORMAT_LOGFMT] = "logfmt",
-    [LOG_FORMAT_JSON] = "json",
-};
-#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
-
 static bool find_name(struct span text, const char *const *names, size_t count, size_t *index)
 {
     for (*index = 0; *index < count; ++*index) {
@@ -298,12 +273,12 @@ bool config_parse_value(const struct config_entry *entry, struct span text, stru
     case CONFIG_RETENTION:
         return parse_retention(entry, text, config, rule);
     case CONFIG_LOG_LEVEL:
-        if (!find_name(text, level_names, COUNT_OF(level_names), &index))
+        if (!find_name(text, config_level_names, CONFIG_LEVEL_COUNT, &index))
             return refuse(rule, "expected debug, info, warn or error");
         *(enum log_level *)field = (enum log_level)index;
         return true;
     case CONFIG_LOG_FORMAT:
-        if (!find_name(text, format_names, COUNT_OF(format_names), &index))
+        if (!find_name(text, config_format_names, CONFIG_FORMAT_COUNT, &index))
             return refuse(rule, "expected logfmt or json");
         *(enum log_format *)field = (enum log_format)index;
         return true;
@@ -339,129 +314,6 @@ void config_free_value(const struct config_entry *entry, struct config *config)
     case CONFIG_RETENTION:
     case CONFIG_LOG_LEVEL:
     case CONFIG_LOG_FORMAT:
-        return;
-    }
-}
-
-const char *config_type_text(enum config_type type)
-{
-    switch (type) {
-    case CONFIG_TEXT:
-        return "text";
-    case CONFIG_REDIS_URL:
-        return "Redis URL";
-    case CONFIG_NAMESPACE:
-        return "name";
-    case CONFIG_LISTEN:
-        return "address:port";
-    case CONFIG_KEY:
-        return "secret";
-    case CONFIG_NUMBER32:
-    case CONFIG_NUMBER64:
-        return "number";
-    case CONFIG_WORKERS:
-        return "number or auto";
-    case CONFIG_BYTES:
-        return "bytes";
-    case CONFIG_DURATION:
-        return "duration";
-    case CONFIG_SCHEDULE:
-        return "list of durations";
-    case CONFIG_NETWORKS:
-        return "list of networks";
-    case CONFIG_RETENTION:
-        return "count[,duration]";
-    case CONFIG_LOG_LEVEL:
-        return "debug|info|warn|error";
-    case CONFIG_LOG_FORMAT:
-        return "logfmt|json";
-    }
-    return "";
-}
-
-// ---- field → text
-
-static void format_networks(const struct network_list *list, struct text *out)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        const struct network *network = &list->items[i];
-        char address[NETWORK_ADDRESS_SIZE];
-        struct sockaddr_in v4 = {.sin_family = AF_INET};
-        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-        memcpy(&v4.sin_addr, network->address, sizeof v4.sin_addr);
-        memcpy(&v6.sin6_addr, network->address, sizeof v6.sin6_addr);
-        network_format_address(network->is_ipv6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4,
-                               address);
-        text_append_format(out, "%s%s/%d", i ? "," : "", address, network->prefix_bits);
-    }
-}
-
-static void format_duration(int64_t ms, struct text *out)
-{
-    char duration[DURATION_SIZE];
-    duration_format(ms, duration);
-    text_append_string(out, duration);
-}
-
-static void format_redis_url(const char *value, struct text *out)
-{
-    struct redis_url url;
-    char error[REDIS_URL_ERROR_SIZE];
-    if (!redis_url_parse(span_of(value), &url, error))
-        return; // empty
-    redis_url_format_safe(&url, out);
-    explicit_bzero(&url, sizeof url);
-}
-
-void config_format_entry(const struct config_entry *entry, const struct config *config,
-                         struct text *out)
-{
-    const void *field = (const char *)config + entry->offset;
-    char schedule[BACKOFF_TEXT_SIZE];
-    switch (entry->type) {
-    case CONFIG_TEXT:
-    case CONFIG_NAMESPACE:
-    case CONFIG_LISTEN:
-        text_append_string(out, *(char *const *)field);
-        return;
-    case CONFIG_KEY:
-        text_append_string(out, **(char *const *)field ? "(set)" : "");
-        return;
-    case CONFIG_REDIS_URL:
-        format_redis_url(*(char *const *)field, out);
-        return;
-    case CONFIG_NUMBER32:
-    case CONFIG_WORKERS:
-        text_append_int(out, *(const uint32_t *)field);
-        return;
-    case CONFIG_NUMBER64:
-        text_append_int(out, *(const int64_t *)field);
-        return;
-    case CONFIG_BYTES:
-        format_bytes(*(const int64_t *)field, out);
-        return;
-    case CONFIG_DURATION:
-        format_duration(*(const int64_t *)field, out);
-        return;
-    case CONFIG_SCHEDULE:
-        backoff_format(field, schedule);
-        text_append_string(out, schedule);
-        return;
-    case CONFIG_NETWORKS:
-        format_networks(field, out);
-        return;
-    case CONFIG_RETENTION:
-        text_append_int(out, (int64_t)config->retain_events);
-        if (config->retain_age_ms) {
-            text_append_char(out, ',');
-            format_duration(config->retain_age_ms, out);
-        }
-        return;
-    case CONFIG_LOG_LEVEL:
-        text_append_string(out, level_names[config->log_level]);
-        return;
-    case CONFIG_LOG_FORMAT:
-        text_append_string(out, format_names[config->log_format]);
         return;
     }
 }

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of plain text: banned functions, licence lines, leftovers."""
+
+import re
+
+from common import Finding, blank
+
+# function: what to use instead
+BANNED = {
+    **dict.fromkeys(("strcpy", "stpcpy", "strcat", "strncat", "strncpy", "sprintf", "vsprintf", "gets"),
+                    "a bounded one: snprintf, struct text, memcpy with a known size"),
+    **dict.fromkeys(("strtok",), "span_next, or strtok_r"),
+    **dict.fromkeys(("atoi", "atol", "atoll", "atof"), "strtoll and the like, with their errors looked at"),
+    **dict.fromkeys(("scanf", "fscanf"), "fgets and a parser"),
+    **dict.fromkeys(("rand", "srand", "rand_r", "random", "srandom", "drand48"), "core/random"),
+    **dict.fromkeys(("localtime", "gmtime", "ctime", "asctime", "ctime_r", "asctime_r"), "gmtime_r, core/timestamp"),
+    "strerror": "strerror_r",
+    **dict.fromkeys(("tmpnam", "tempnam", "mktemp"), "mkstemp, mkdtemp"),
+    **dict.fromkeys(("system", "popen"), "posix_spawn or execve, without a shell"),
+    **dict.fromkeys(("alloca", "setjmp", "longjmp"), "something that unwinds by itself"),
+}
+# A call: not a member (x.random(), x->random()), not part of a longer name. Casts and returns may stand before it.
+_CALL = re.compile(r"X(" + "|".join(BANNED) + r")\s*\(")
+
+_SPDX = "SPDX-License-Identifier: Apache-2.0"
+_LICENSED = (".c", ".h", ".lua", ".py", ".sh", ".cmake", "CMakeLists.txt", ".go", ".rs", ".js", ".mjs", ".css")
+
+# Put together, so that these lines don't find themselves.
+_LEFTOVER = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "X" * 3)) + r")\b")
+_WORKPLACE = re.compile("|".join(("/wo" + "rk/", r"\bfarm" + "-")))
+_OTHERS = ("LICENSE", "go.sum", "Cargo.lock", "package-lock.json")
+
+
+def check_banned(tree):
+    findings = []
+    for path in tree.c_files:
+        for number, line in enumerate(blank(tree.read(path)).splitlines(), 1):
+            for match in _CALL.finditer(line):
+                name = match.group(1)
+                findings.append(Finding(path, number, f"{name} is banned; instead: {BANNED[name]}"))
+    return findings
+
+
+def check_licence(tree):
+    """The first line, or the second under a #!."""
+    findings = []
+    for path in tree.files:
+        lines = _lines(tree, path)
+        script = bool(lines) and lines[0].startswith("#!")
+        if not script and not path.endswith(_LICENSED):
+            continue
+        place = 1 if script else 0
+        if _SPDX not in "".join(lines[place : place + 1]):
+            findings.append(Finding(path, place + 1, f"must say {_SPDX}"))
+    return findings
+
+
+def check_leftovers(tree):
+    return _grep(tree, _LEFTOVER, "is unfinished work: finish it, or say why it is so")
+
+
+def check_workplace(tree):
+    return _grep(tree, _WORKPLACE, "belongs to one machine, not to the project")
+
+
+def _grep(tree, pattern, message):
+    findings = []
+    for path in tree.files:
+        if path.endswith(_OTHERS):
+            continue
+        for number, line in enumerate(_lines(tree, path), 1):
+            match = pattern.search(line)
+            if match:
+                findings.append(Finding(path, number, f"{match.group().strip()} {message}"))
+    return findings
+
+
+def _lines(tree, path):
+    """None of a binary file."""
+    data = (tree.root / path).read_bytes()
+    return [] if b"\0" in data[:8192] else data.decode("utf-8", "replace").splitlines()

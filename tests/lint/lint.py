@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the lint checks: tests/lint/run.py [CHECK…]. Prints file:line: message, and `N passed, N failed` at the end.
+"""Runs the lint checks: tests/lint/lint.py [CHECK…]. Prints file:line: message, and `N passed, N failed` at the end.
 
 It wants a built release preset (for compile_commands.json and petrel's own documentation). The first clang-tidy over
 everything takes a minute or two; afterwards only what changed is looked at again (build/lint-cache).

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of plain text: banned functions, licence lines, leftovers."""
+"""Checks of plain text: banned functions, licence lines, leftovers, one machine's paths, the table of Lua scripts."""
 
 import re
 
-from common import Finding, blank
+from common import CheckError, Finding, blank
 
 # function: what to use instead
 BANNED = {
@@ -20,14 +20,14 @@ BANNED = {
     **dict.fromkeys(("alloca", "setjmp", "longjmp"), "something that unwinds by itself"),
 }
 # A call: not a member (x.random(), x->random()), not part of a longer name. Casts and returns may stand before it.
-_CALL = re.compile(r"X(" + "|".join(BANNED) + r")\s*\(")
+_CALL = re.compile(r"(?<![\w.])(?<!->)(" + "|".join(BANNED) + r")\s*\(")
 
 _SPDX = "SPDX-License-Identifier: Apache-2.0"
 _LICENSED = (".c", ".h", ".lua", ".py", ".sh", ".cmake", "CMakeLists.txt", ".go", ".rs", ".js", ".mjs", ".css")
 
 # Put together, so that these lines don't find themselves.
 _LEFTOVER = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "X" * 3)) + r")\b")
-_WORKPLACE = re.compile("|".join(("/wo" + "rk/", r"\bfarm" + "-")))
+_MACHINE = re.compile(r"(?<![\w.$}])/(?:" + "|".join(("ro" + "ot", "wo" + "rk", "ho" + "me")) + r")/")
 _OTHERS = ("LICENSE", "go.sum", "Cargo.lock", "package-lock.json")
 
 
@@ -59,8 +59,8 @@ def check_leftovers(tree):
     return _grep(tree, _LEFTOVER, "is unfinished work: finish it, or say why it is so")
 
 
-def check_workplace(tree):
-    return _grep(tree, _WORKPLACE, "belongs to one machine, not to the project")
+def check_machine_paths(tree):
+    return _grep(tree, _MACHINE, "belongs to one machine, not to the project")
 
 
 def _grep(tree, pattern, message):
@@ -79,3 +79,25 @@ def _lines(tree, path):
     """None of a binary file."""
     data = (tree.root / path).read_bytes()
     return [] if b"\0" in data[:8192] else data.decode("utf-8", "replace").splitlines()
+
+
+_SCRIPT_ROW = re.compile(r'=\s*\{\s*"(\w+)"\s*,\s*(?:script_source_)?(\w+)\s*\}')
+
+
+def check_scripts(tree):
+    """Each core/lua/x.lua has its row in core/scripts.c, {"x", script_source_x}, and each row its script."""
+    path = "core/scripts.c"
+    if path not in tree.files:
+        raise CheckError(f"{path} is missing")
+    code = blank(tree.read(path), strings=False)
+    rows = [(code.count("\n", 0, match.start()) + 1, *match.groups()) for match in _SCRIPT_ROW.finditer(code)]
+    scripts = {file[len("core/lua/") : -len(".lua")]: file for file in tree.files
+               if file.startswith("core/lua/") and file.endswith(".lua")}
+    named = {name for _, name, _ in rows}
+    findings = [Finding(file, 1, f"has no row in {path}") for script, file in scripts.items() if script not in named]
+    for line, name, source in rows:
+        if name not in scripts:
+            findings.append(Finding(path, line, f"there is no core/lua/{name}.lua"))
+        if name != source:
+            findings.append(Finding(path, line, f"{name} has the source of {source}"))
+    return findings

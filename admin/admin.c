@@ -53,9 +53,8 @@ static void write_audit_line(const struct http_request *request, unsigned status
         log_debug("admin request", LOG_STR("method", request->method),
                   LOG_STR("path", request->path), LOG_INT("status", status));
     else
-        log_info("admin request", LOG_STR("method", request->method),
-                 LOG_STR("path", request->path), LOG_INT("status", status),
-                 LOG_STR("peer", request->peer));
+        log_info("admin request", LOG_STR("method", request->method), LOG_STR("path", request->path),
+                 LOG_INT("status", status), LOG_STR("peer", request->peer));
 }
 
 // ---- the steps
@@ -63,8 +62,8 @@ static void write_audit_line(const struct http_request *request, unsigned status
 static bool find_route(const struct admin *admin, const struct http_request *request,
                        struct http_response *response, struct router_match *match)
 {
-    enum router_result result = router_find(routes, routes_count, span_of(request->method),
-                                            span_of(request->path), match);
+    enum router_result result =
+        router_find(routes, routes_count, span_of(request->method), span_of(request->path), match);
     if (result == ROUTER_FOUND && admin->observability_only && !match->route->is_observability)
         result = ROUTER_NO_PATH;
     switch (result) {
@@ -76,7 +75,8 @@ static bool find_route(const struct admin *admin, const struct http_request *req
                     match->allow);
         return false;
     case ROUTER_NO_PATH:
-        problem_set(response, 404, "There is nothing at this path; /openapi.json lists what there is.");
+        problem_set(response, 404,
+                    "There is nothing at this path; /openapi.json lists what there is.");
         return false;
     }
     return false;
@@ -102,11 +102,12 @@ static bool is_permitted(struct admin *admin, const struct http_request *request
         return false;
     }
     http_response_add_header(response, "www-authenticate",
-                             result == AUTH_WRONG ? "Bearer realm=\"petrel\", error=\"invalid_token\""
-                                                  : "Bearer realm=\"petrel\"");
-    problem_set(response, 401, result == AUTH_WRONG
-                                   ? "The key is not this server's."
-                                   : "Send the admin key: authorization: Bearer petrel_….");
+                             result == AUTH_WRONG
+                                 ? "Bearer realm=\"petrel\", error=\"invalid_token\""
+                                 : "Bearer realm=\"petrel\"");
+    problem_set(response, 401,
+                result == AUTH_WRONG ? "The key is not this server's."
+                                     : "Send the admin key: authorization: Bearer petrel_….");
     return false;
 }
 
@@ -137,16 +138,15 @@ static void handle_with_store(struct admin *admin, const struct router_match *ma
     stores_give(&admin->stores, exchange.store);
 }
 
-static void on_request(void *arg, const struct http_request *request,
-                       struct http_response *response)
+static void on_request(void *arg, const struct http_request *request, struct http_response *response)
 {
     struct admin *admin = arg;
     struct router_match match;
     metrics_add(METRIC_ADMIN_REQUESTS, 1);
     add_common_headers(response);
     // Under /v1 the key comes first: who has none doesn't learn what there is.
-    bool is_private = span_starts_with(span_of(request->path), SPAN("/v1")) &&
-                      !admin->observability_only;
+    bool is_private =
+        span_starts_with(span_of(request->path), SPAN("/v1")) && !admin->observability_only;
     if ((!is_private || is_permitted(admin, request, response)) &&
         find_route(admin, request, response, &match) &&
         (is_private || match.route->is_open || is_permitted(admin, request, response)))

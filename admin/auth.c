@@ -40,8 +40,7 @@ static bool is_slot_of(const struct auth_address *slot, const char *peer)
     return slot->failures > 0 && strcmp(slot->peer, peer) == 0;
 }
 
-static bool is_limited(struct auth *auth, const struct auth_request *request,
-                       int64_t *retry_after_s)
+static bool is_limited(struct auth *auth, const struct auth_request *request, int64_t *retry_after_s)
 {
     pthread_mutex_lock(&auth->lock);
     const struct auth_address *slot = find_slot(auth, request->peer, request->now_mono_ms);

@@ -30,8 +30,7 @@ bool exchange_take_json(struct exchange *exchange, struct span *json)
     if (!is_small(exchange))
         return false;
     if (!is_json_type(content_type)) {
-        problem_set(exchange->response, 415,
-                    "The content-type is %s%.60s%s; send application/json.",
+        problem_set(exchange->response, 415, "The content-type is %s%.60s%s; send application/json.",
                     content_type ? "\"" : "", content_type ? content_type : "missing",
                     content_type ? "\"" : "");
         return false;

@@ -46,7 +46,8 @@ static void make_digests(struct idempotency *idempotency, const struct http_requ
     struct text all;
     text_init(&all, SIZE_MAX / 2);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        text_append(&all, parts[i], strlen(parts[i]) + 1); // with its NUL, so that parts can't flow together
+        text_append(&all, parts[i],
+                    strlen(parts[i]) + 1); // with its NUL, so that parts can't flow together
     digest_sha256_hex(text_span(&all), idempotency->digest);
     if (all.data)
         explicit_bzero(all.data, all.size);
@@ -57,8 +58,8 @@ static void make_digests(struct idempotency *idempotency, const struct http_requ
 static redis_reply *call(struct exchange *exchange, const struct idempotency *idempotency,
                          const char *verb, const struct span *arguments, size_t count)
 {
-    struct key key = keys_format(&exchange->store->keys, 0, KEY_IDEMPOTENCY,
-                                 span_of(idempotency->digest));
+    struct key key =
+        keys_format(&exchange->store->keys, 0, KEY_IDEMPOTENCY, span_of(idempotency->digest));
     struct redis_command *command = redis_command_create(verb);
     if (!command)
         return NULL;
@@ -123,7 +124,8 @@ static void answer_from(struct exchange *exchange, const struct idempotency *ide
         problem_set_errors(exchange->response, &errors);
     } else if (span_equals_text(state, "busy")) {
         http_response_add_header(exchange->response, "retry-after", "1");
-        problem_set(exchange->response, 409, "A request with this Idempotency-Key is being handled.");
+        problem_set(exchange->response, 409,
+                    "A request with this Idempotency-Key is being handled.");
     } else {
         replay(exchange, head, body);
     }
@@ -150,7 +152,8 @@ static void answer_second(struct exchange *exchange, const struct idempotency *i
     } else if (redis_reply_kind_of(reply) == REDIS_REPLY_IS_NIL) {
         // It failed and was forgotten between our two commands.
         http_response_add_header(exchange->response, "retry-after", "1");
-        problem_set(exchange->response, 409, "A request with this Idempotency-Key has just failed; send it again.");
+        problem_set(exchange->response, 409,
+                    "A request with this Idempotency-Key has just failed; send it again.");
     } else {
         answer_from(exchange, idempotency, redis_reply_span(reply));
     }

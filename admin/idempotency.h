@@ -8,7 +8,7 @@
 #include "petrel/digest.h"
 
 struct idempotency {
-    bool is_on; // the request has a key, and we own its marker
+    bool is_on;                        // the request has a key, and we own its marker
     char digest[DIGEST_HEX_SIZE];      // names the Redis key
     char body_digest[DIGEST_HEX_SIZE]; // tells another request from a repetition
 };

@@ -62,8 +62,8 @@ static int read_key(struct admin_key *key, char *error, size_t error_size)
     while (size > 0 && strchr("\r\n \t", bytes[size - 1]))
         size--;
     struct span text = {.data = bytes, .size = (size_t)size};
-    bool is_good = check_key(text, key->path, error, error_size) &&
-                   span_copy(text, key->key, sizeof key->key);
+    bool is_good =
+        check_key(text, key->path, error, error_size) && span_copy(text, key->key, sizeof key->key);
     explicit_bzero(bytes, sizeof bytes);
     return is_good ? 1 : -1;
 }
@@ -122,12 +122,13 @@ static bool load_file(struct admin_key *key, const char *data_dir, char *error, 
     if (found != 0)
         return found > 0;
     if (mkdir(data_dir, 0700) != 0 && errno != EEXIST)
-        return fail("make the folder", data_dir, "choose another with --data-dir", error, error_size);
+        return fail("make the folder", data_dir, "choose another with --data-dir", error,
+                    error_size);
     if (make_key(key))
         return true;
     if (errno != EEXIST)
-        return fail("write", key->path, "choose another folder with --data-dir, or give --admin-key",
-                    error, error_size);
+        return fail("write", key->path,
+                    "choose another folder with --data-dir, or give --admin-key", error, error_size);
     found = read_key(key, error, error_size);
     if (found == 0)
         snprintf(error, error_size, "%s vanished while it was read; start again", key->path);

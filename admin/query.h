@@ -14,7 +14,7 @@ struct query {
     bool has_too_many;
     struct {
         const char *name;
-        const char *value; // "" when the request has none
+        const char *value;              // "" when the request has none
     } parameters[QUERY_MAX_PARAMETERS]; // borrowed from the request
 };
 

@@ -10,7 +10,7 @@ struct exchange;
 enum { ROUTER_ID_SIZE = 160, ROUTER_ALLOW_SIZE = 64 };
 
 struct route {
-    const char *method;  // "GET" serves HEAD too
+    const char *method; // "GET" serves HEAD too
     const char *pattern; // "/v1/subscriptions/{id}/pause"; {…} stands for one segment that isn't empty
     void (*handle)(struct exchange *exchange);
     bool is_open;          // needs no key

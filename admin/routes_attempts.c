@@ -44,7 +44,7 @@ static bool read_filter(struct exchange *exchange, const char *const *known,
     return exchange_accept(exchange, &errors);
 }
 
-static const char *const attempt_parameters[] = {"subscription", "limit",   "cursor", "event",
+static const char *const attempt_parameters[] = {"subscription", "limit", "cursor", "event",
                                                  "outcome",      "since", NULL};
 
 void route_attempts_list(struct exchange *exchange)

@@ -34,9 +34,8 @@ void route_dead_letters_list(struct exchange *exchange)
     size_t limit;
     if (!read_filter(exchange, &filter, &limit))
         return;
-    enum store_result result =
-        store_list_dead_letters(exchange->store, &filter, query_text(&exchange->query, "cursor"),
-                                limit, &list, &errors);
+    enum store_result result = store_list_dead_letters(
+        exchange->store, &filter, query_text(&exchange->query, "cursor"), limit, &list, &errors);
     if (result != STORE_OK) {
         exchange_fail(exchange, result, "dead letter", &errors);
         return;

@@ -14,9 +14,9 @@ enum {
     PUBLISH_FIELDS_MAX = 9
 };
 
-static const char *const allowed[] = {"type",   "data",      "payload",      "payload_base64",
-                                      "id",     "tenant",    "content_type", "timestamp",
-                                      "subscription", "traceparent", NULL};
+static const char *const allowed[] = {
+    "type",         "data",      "payload",      "payload_base64", "id", "tenant",
+    "content_type", "timestamp", "subscription", "traceparent",    NULL};
 static const char *const string_names[] = {"type",      "content_type", "id",         "tenant",
                                            "timestamp", "subscription", "traceparent"};
 enum { STRING_COUNT = sizeof string_names / sizeof string_names[0] };
@@ -93,7 +93,10 @@ static void read_payload(struct publish *publish, struct field_errors *errors)
     const struct span *encoded = body_find(&publish->body, "payload_base64");
     int given = (data != NULL) + (payload != NULL) + (encoded != NULL);
     if (given != 1) {
-        field_errors_add(errors, given == 0 ? "data" : payload ? "payload" : "payload_base64",
+        field_errors_add(errors,
+                         given == 0 ? "data"
+                         : payload  ? "payload"
+                                    : "payload_base64",
                          "give exactly one of data, payload and payload_base64");
         return;
     }
@@ -110,7 +113,7 @@ static void read_payload(struct publish *publish, struct field_errors *errors)
 
 // 413 comes before 422: what is too large wasn't read to its end.
 static bool is_acceptable(struct exchange *exchange, const struct publish *publish,
-                   const struct field_errors *errors)
+                          const struct field_errors *errors)
 {
     uint64_t most = exchange->config->max_event_bytes;
     if (publish->payload.failed || publish->bytes > most) {

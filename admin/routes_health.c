@@ -23,7 +23,7 @@ void route_health_live(struct exchange *exchange)
 struct check {
     const char *name;
     bool is_ok;
-    bool is_warning; // doesn't make petrel unready
+    bool is_warning;    // doesn't make petrel unready
     const char *detail; // what to do, when it isn't ok
 };
 
@@ -39,7 +39,8 @@ static void add_check(struct text *out, const struct check *check)
 static void add_redis_checks(const struct store_status *status, struct text *out)
 {
     char skew[DETAIL_SIZE];
-    snprintf(skew, sizeof skew, "Redis's clock is %" PRId64 " ms off this machine's: check NTP on both",
+    snprintf(skew, sizeof skew,
+             "Redis's clock is %" PRId64 " ms off this machine's: check NTP on both",
              status->clock_skew_ms);
     bool is_skewed = status->clock_skew_ms > SKEW_MAX_MS || status->clock_skew_ms < -SKEW_MAX_MS;
     const struct check checks[] = {
@@ -49,7 +50,8 @@ static void add_redis_checks(const struct store_status *status, struct text *out
         {.name = "append_only",
          .is_ok = status->is_append_only,
          .is_warning = true,
-         .detail = "Redis keeps no append-only file, so a crash of it loses events: set appendonly yes"},
+         .detail =
+             "Redis keeps no append-only file, so a crash of it loses events: set appendonly yes"},
         {.name = "eviction",
          .is_ok = !status->is_evicting,
          .is_warning = true,

@@ -67,7 +67,8 @@ static void read_grace(const struct body *body, struct rotation *rotation,
     if (body_find(body, "grace") && body_read_string(body, "grace", &text, errors) &&
         (!duration_parse(text_span(&text), &rotation->grace_ms) ||
          rotation->grace_ms > grace_max_ms))
-        field_errors_add(errors, "grace", "must be a length of time up to 30d, like \"24h\" or \"0\"");
+        field_errors_add(errors, "grace",
+                         "must be a length of time up to 30d, like \"24h\" or \"0\"");
     text_fini(&text);
 }
 
@@ -93,9 +94,9 @@ void route_subscriptions_rotate_secret(struct exchange *exchange)
     if (!exchange_accept_no_query(exchange) || !exchange_accept_id(exchange, "subscription"))
         return;
     if (read_rotation(exchange, &rotation)) {
-        enum store_result result = store_rotate_secret(
-            exchange->store, exchange->id, rotation.has_secret ? &rotation.secret : NULL,
-            rotation.grace_ms, &changed);
+        enum store_result result = store_rotate_secret(exchange->store, exchange->id,
+                                                       rotation.has_secret ? &rotation.secret : NULL,
+                                                       rotation.grace_ms, &changed);
         answer(exchange, result, &changed);
     }
     secret_wipe(&rotation.secret);

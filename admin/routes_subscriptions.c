@@ -41,9 +41,8 @@ void route_subscriptions_list(struct exchange *exchange)
     };
     if (!exchange_accept(exchange, &errors))
         return;
-    enum store_result result =
-        store_list_subscriptions(exchange->store, &filter, query_text(&exchange->query, "cursor"),
-                                 limit, &list, &errors);
+    enum store_result result = store_list_subscriptions(
+        exchange->store, &filter, query_text(&exchange->query, "cursor"), limit, &list, &errors);
     if (result != STORE_OK) {
         exchange_fail(exchange, result, "subscription", &errors);
         return;

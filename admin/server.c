@@ -25,8 +25,10 @@
 enum {
     ERROR_TEXT_SIZE = 128,
     BACKLOG = 512,
-    CONNECTION_MEMORY_BYTES = 64 * 1024, // MHD's pool for one connection: bounds the head of a request
-    SWALLOW_MAX_BYTES = 64 * 1024 * 1024 // of a body that is too large, so that the client can read why
+    CONNECTION_MEMORY_BYTES =
+        64 * 1024, // MHD's pool for one connection: bounds the head of a request
+    SWALLOW_MAX_BYTES =
+        64 * 1024 * 1024 // of a body that is too large, so that the client can read why
 };
 
 struct http_server {
@@ -111,8 +113,8 @@ static void find_peer(struct MHD_Connection *connection, char *peer, size_t peer
     if (!info || !info->client_addr)
         return;
     const struct sockaddr *address = info->client_addr;
-    socklen_t size = address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                                    : sizeof(struct sockaddr_in);
+    socklen_t size =
+        address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
     if (getnameinfo(address, size, peer, (socklen_t)peer_size, NULL, 0, NI_NUMERICHOST) != 0)
         peer[0] = '\0';
 }
@@ -139,8 +141,7 @@ static enum MHD_Result queue_response(struct MHD_Connection *connection,
         MHD_add_response_header(out, "content-type", response->content_type);
     for (size_t i = 0; i < response->header_count; i++)
         MHD_add_response_header(out, response->headers[i].name, response->headers[i].value);
-    enum MHD_Result result =
-        MHD_queue_response(connection, is_whole ? response->status : 500, out);
+    enum MHD_Result result = MHD_queue_response(connection, is_whole ? response->status : 500, out);
     MHD_destroy_response(out);
     return result;
 }
@@ -198,8 +199,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
     struct http_request request = {
         .method = method,
         .path = url,
-        .body = upload->is_too_large ? (struct span){.data = "", .size = 0}
-                                     : text_span(&upload->body),
+        .body =
+            upload->is_too_large ? (struct span){.data = "", .size = 0} : text_span(&upload->body),
         .connection = connection,
         .is_too_large = upload->is_too_large,
     };
@@ -307,7 +308,8 @@ static int open_socket(const struct http_server_options *options, char *error, s
     struct addrinfo *found = NULL;
     int status = getaddrinfo(options->host, port, &hints, &found);
     if (status != 0) {
-        snprintf(error, error_size, "can't listen on \"%s\": %s; give an address of this machine with --listen",
+        snprintf(error, error_size,
+                 "can't listen on \"%s\": %s; give an address of this machine with --listen",
                  options->host, gai_strerror(status));
         return -1;
     }
@@ -336,9 +338,9 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
 {
     const struct http_server_options *options = &server->options;
     bool is_pool = options->threads > 0;
-    unsigned flags = is_pool ? MHD_USE_EPOLL_INTERNAL_THREAD
-                             : (MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
-                                MHD_USE_POLL);
+    unsigned flags =
+        is_pool ? MHD_USE_EPOLL_INTERNAL_THREAD
+                : (MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL);
     unsigned connections = options->max_connections > options->threads ? options->max_connections
                                                                        : options->threads + 1;
     struct MHD_OptionItem pool[] = {
@@ -347,13 +349,13 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
         {.option = MHD_OPTION_END},
     };
     // The logger comes first: MHD writes to stderr until it knows it.
-    return MHD_start_daemon(
-        flags | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, server,
-        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape,
-        NULL, MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
-        options->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+    return MHD_start_daemon(flags | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
+                            server, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+                            MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+                            NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+                            MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
+                            options->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
 }
 
 struct http_server *http_server_start(const struct http_server_options *options, char *error,
@@ -372,7 +374,8 @@ struct http_server *http_server_start(const struct http_server_options *options,
     server->daemon = start_daemon(server, fd);
     if (!server->daemon) {
         // The library may have closed fd already, so it is left alone: a leak once, in a program that ends.
-        snprintf(error, error_size, "can't start the HTTP server: not enough threads, files or memory");
+        snprintf(error, error_size,
+                 "can't start the HTTP server: not enough threads, files or memory");
         goto fail;
     }
     return server;

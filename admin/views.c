@@ -168,8 +168,9 @@ void view_dead_letter(const struct store_dead_letter *letter, struct text *out)
     add_status(out, "last_status", letter->last_status);
     add_text(out, "last_error", letter->last_error);
     begin_member(out, "last_response");
-    json_append_string(out, (struct span){.data = letter->last_response,
-                                          .size = letter->last_response ? letter->last_response_size : 0});
+    json_append_string(
+        out, (struct span){.data = letter->last_response,
+                           .size = letter->last_response ? letter->last_response_size : 0});
     if (letter->message)
         add_content(out, letter->message);
     text_append_char(out, '}');

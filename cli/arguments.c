@@ -52,8 +52,7 @@ static bool take_option(struct arguments *arguments, const struct option *option
         snprintf(error, ARGUMENTS_ERROR_SIZE, "%s is given twice", option->name);
         return false;
     }
-    arguments->given[arguments->given_count++] =
-        (struct argument){.option = option, .value = value};
+    arguments->given[arguments->given_count++] = (struct argument){.option = option, .value = value};
     return true;
 }
 
@@ -76,8 +75,7 @@ bool arguments_take(const struct option *options, int *argc, char **argv,
     int kept = 0;
     int index = 0;
     for (; index < *argc && strcmp(argv[index], "--") != 0; index++) {
-        const struct option *option =
-            find_option(options, argv[index], strcspn(argv[index], "="));
+        const struct option *option = find_option(options, argv[index], strcspn(argv[index], "="));
         if (is_help(argv[index]))
             arguments->wants_help = true;
         else if (option == NULL)
@@ -96,8 +94,8 @@ static void refuse_option(const struct arguments *arguments, const char *given,
 {
     struct suggest suggest;
     suggest_init(&suggest, given, strcspn(given, "="));
-    for (const struct option *option = arguments->options;
-         option != NULL && option->name != NULL; option++)
+    for (const struct option *option = arguments->options; option != NULL && option->name != NULL;
+         option++)
         suggest_offer(&suggest, option->name);
     for (; other_names != NULL && *other_names != NULL; other_names++)
         suggest_offer(&suggest, *other_names);

@@ -42,7 +42,8 @@ void arguments_fini(struct arguments *arguments);
 
 // The names asked for must be in the command's table: anything else is a bug (assertion).
 bool arguments_has(const struct arguments *arguments, const char *name);
-const char *arguments_value(const struct arguments *arguments, const char *name); // the last; or NULL
+const char *arguments_value(const struct arguments *arguments,
+                            const char *name); // the last; or NULL
 // Walks a repeatable option; *position starts at 0. NULL at the end.
 const char *arguments_next(const struct arguments *arguments, const char *name, size_t *position);
 

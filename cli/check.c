@@ -37,9 +37,9 @@ void check_add(struct check_report *report, const struct check_finding *finding)
         report->worst = finding->level;
 }
 
-__attribute__((format(printf, 5, 6))) static void
-add(struct check_report *report, const char *name, enum check_level level, const char *meaning,
-    const char *format, ...)
+__attribute__((format(printf, 5, 6))) static void add(struct check_report *report, const char *name,
+                                                      enum check_level level, const char *meaning,
+                                                      const char *format, ...)
 {
     struct check_finding finding = {.name = name, .level = level, .meaning = meaning};
     va_list list;
@@ -137,8 +137,7 @@ static void check_memory(struct check_report *report, const struct store_status 
 
 static void check_clock(struct check_report *report, const struct store_status *status)
 {
-    int64_t skew_ms =
-        status->clock_skew_ms < 0 ? -status->clock_skew_ms : status->clock_skew_ms;
+    int64_t skew_ms = status->clock_skew_ms < 0 ? -status->clock_skew_ms : status->clock_skew_ms;
     if (skew_ms > SKEW_FAIL_MS)
         add(report, "clock", CHECK_FAIL,
             "subscribers refuse signatures that far off, so attempts burn: synchronise the clocks",
@@ -157,7 +156,8 @@ static void check_contents(struct check_report *report, const struct store_statu
     add(report, "parked", CHECK_OK, "deliveries waiting for their next attempt", "%" PRId64,
         status->parked);
     add(report, "dead_letters", status->dead > 0 ? CHECK_WARN : CHECK_OK,
-        status->dead > 0 ? "kept until redriven or deleted: petrel dead-letters list" : "none given up",
+        status->dead > 0 ? "kept until redriven or deleted: petrel dead-letters list"
+                         : "none given up",
         "%" PRId64, status->dead);
     add(report, "rejected_events", status->rejected > 0 ? CHECK_WARN : CHECK_OK,
         status->rejected > 0 ? "a producer writes events that are none; kept, with the reason"
@@ -171,8 +171,9 @@ void check_redis_status(struct check_report *report, const struct store_status *
     check_append_only(report, status);
     check_memory(report, status);
     add(report, "replicas", status->replicas > 0 ? CHECK_OK : CHECK_WARN,
-        status->replicas > 0 ? "a copy on another machine (asynchronous: a failover may lose a moment)"
-                             : "what is in Redis is lost with this one machine's disk",
+        status->replicas > 0
+            ? "a copy on another machine (asynchronous: a failover may lose a moment)"
+            : "what is in Redis is lost with this one machine's disk",
         "%" PRId32, status->replicas);
     check_clock(report, status);
     check_group(report, status);

@@ -11,7 +11,8 @@
 enum {
     EXIT_OK = 0,
     EXIT_FAILED = 1, // it was tried and didn't work: Redis away, not found, not verified …
-    EXIT_USAGE = 2   // nothing was tried: the command line, a given value or the configuration is wrong
+    EXIT_USAGE =
+        2 // nothing was tried: the command line, a given value or the configuration is wrong
 };
 
 struct command_input {
@@ -30,15 +31,15 @@ enum command_config {
 
 struct command {
     const char *name;
-    const char *alias;       // another name that people try; or NULL
-    const char *words;       // "TYPE [-]"; "" when it takes none
-    const char *summary;     // one line of the list of commands
-    const char *description; // paragraphs of its own help; or NULL
-    const char *examples;    // lines; or NULL
+    const char *alias;            // another name that people try; or NULL
+    const char *words;            // "TYPE [-]"; "" when it takes none
+    const char *summary;          // one line of the list of commands
+    const char *description;      // paragraphs of its own help; or NULL
+    const char *examples;         // lines; or NULL
     const struct option *options; // ended by an option without name; NULL when it has none
     enum command_config config;
     size_t words_min, words_max;
-    const struct command *const *subcommands; // ended by NULL; NULL for a command that runs
+    const struct command *const *subcommands;      // ended by NULL; NULL for a command that runs
     int (*run)(const struct command_input *input); // gives the exit code
 };
 

@@ -13,8 +13,9 @@ const struct command command_admin = {
     .name = "admin",
     .words = "",
     .summary = "run only the admin API and the web page",
-    .description = "For installations whose dispatchers run elsewhere. The key is --admin-key (better:\n"
-                   "PETREL_ADMIN_KEY), or the one in <data_dir>/admin.key, made at the first start.",
+    .description =
+        "For installations whose dispatchers run elsewhere. The key is --admin-key (better:\n"
+        "PETREL_ADMIN_KEY), or the one in <data_dir>/admin.key, made at the first start.",
     .examples = "  petrel admin --redis-url redis://redis.internal:6379 --listen 0.0.0.0:8080",
     .options = options,
     .config = COMMAND_SHOWING_CONFIG,

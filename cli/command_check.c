@@ -63,12 +63,13 @@ static void print_json(const struct check_report *report)
 {
     struct text out;
     text_init(&out, CHECK_OUTPUT_MAX_BYTES);
-    text_append_format(&out, "{\"ok\":%s,\"checks\":[", report->worst == CHECK_FAIL ? "false" : "true");
+    text_append_format(&out, "{\"ok\":%s,\"checks\":[",
+                       report->worst == CHECK_FAIL ? "false" : "true");
     for (size_t i = 0; i < report->count; i++) {
         const struct check_finding *finding = &report->items[i];
-        text_append_format(&out, "%s\n{\"name\":\"%s\",\"level\":\"%s\",\"value\":", i > 0 ? "," : "",
-                           finding->name,
-                           finding->level == CHECK_FAIL ? "fail" : check_level_text(finding->level));
+        text_append_format(
+            &out, "%s\n{\"name\":\"%s\",\"level\":\"%s\",\"value\":", i > 0 ? "," : "",
+            finding->name, finding->level == CHECK_FAIL ? "fail" : check_level_text(finding->level));
         json_append_string(&out, span_of(finding->value));
         text_append_string(&out, ",\"meaning\":");
         json_append_string(&out, span_of(finding->meaning));
@@ -127,8 +128,9 @@ const struct command command_check = {
     .name = "check",
     .words = "",
     .summary = "judge Redis and this machine: is nothing accepted ever lost here?",
-    .description = "Each line says ok, warn or FAIL, and what it means for the promise. Changes nothing.\n"
-                   "Exit code 1 when a line says FAIL.",
+    .description =
+        "Each line says ok, warn or FAIL, and what it means for the promise. Changes nothing.\n"
+        "Exit code 1 when a line says FAIL.",
     .options = options,
     .config = COMMAND_WITH_CONFIG,
     .run = run_check,

@@ -11,7 +11,8 @@ enum { CONFIG_OUTPUT_MAX_BYTES = 1024 * 1024 };
 
 static const struct option options[] = {
     {.name = "--json", .meaning = "one JSON object: {\"items\": [{key, value, origin, …}]}"},
-    {.name = "--markdown", .meaning = "the reference page docs/configuration.md (defaults, no values)"},
+    {.name = "--markdown",
+     .meaning = "the reference page docs/configuration.md (defaults, no values)"},
     {.name = NULL},
 };
 

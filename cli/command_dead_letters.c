@@ -14,7 +14,8 @@ static bool parse_bound(const struct arguments *arguments, const char *name, int
     const char *given = arguments_value(arguments, name);
     if (!given || input_parse_instant(given, clock_wall_ms(), bound_ms))
         return true;
-    terminal_error("%s: \"%.40s\" is neither an RFC 3339 time nor a duration such as 2h", name, given);
+    terminal_error("%s: \"%.40s\" is neither an RFC 3339 time nor a duration such as 2h", name,
+                   given);
     return false;
 }
 
@@ -54,7 +55,6 @@ static void apply_one(struct change *change, struct session *session, const char
         printf("%s is %s\n", id, change->done);
 }
 
-
 // Newest first, with a cursor that only goes back in time: what dies meanwhile isn't met.
 static int apply_to_all(struct change *change, struct session *session,
                         const struct store_dead_letter_filter *filter)
@@ -63,8 +63,8 @@ static int apply_to_all(struct change *change, struct session *session,
     do {
         struct store_dead_letters page = {.count = 0};
         struct field_errors errors = {.count = 0};
-        enum store_result result = store_list_dead_letters(&session->store, filter, cursor,
-                                                           LISTING_PAGE, &page, &errors);
+        enum store_result result =
+            store_list_dead_letters(&session->store, filter, cursor, LISTING_PAGE, &page, &errors);
         if (result != STORE_OK)
             return session_report(session, result, "dead letters", &errors);
         for (size_t i = 0; i < page.count && change->failed == 0; i++)

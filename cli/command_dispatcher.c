@@ -13,8 +13,9 @@ const struct command command_dispatcher = {
     .name = "dispatcher",
     .words = "",
     .summary = "run only the dispatcher; its --listen has /healthz, /readyz and /metrics",
-    .description = "Any number of dispatchers may share one Redis: each event is read by one of them, and the work of\n"
-                   "one that dies is taken over within seconds. Never starts a Redis of its own.",
+    .description =
+        "Any number of dispatchers may share one Redis: each event is read by one of them, and the work of\n"
+        "one that dies is taken over within seconds. Never starts a Redis of its own.",
     .examples = "  petrel dispatcher --redis-url redis://redis.internal:6379 --listen 0.0.0.0:9090",
     .options = options,
     .config = COMMAND_SHOWING_CONFIG,

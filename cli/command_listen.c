@@ -25,7 +25,9 @@ enum {
 };
 
 static const struct option options[] = {
-    {.name = "--listen", .value = "ADDRESS:PORT", .meaning = "where to listen; port 0 takes a free one [127.0.0.1:9000]"},
+    {.name = "--listen",
+     .value = "ADDRESS:PORT",
+     .meaning = "where to listen; port 0 takes a free one [127.0.0.1:9000]"},
     {.name = "--secret",
      .value = "SECRET",
      .meaning = "whsec_…, whsk_… or whpk_…; repeatable: any may have signed",
@@ -34,11 +36,16 @@ static const struct option options[] = {
      .value = "FILE",
      .meaning = "secrets from a file, one a line; repeatable",
      .is_repeatable = true},
-    {.name = "--no-time-check", .meaning = "accept any webhook-timestamp (5 minutes either way otherwise)"},
+    {.name = "--no-time-check",
+     .meaning = "accept any webhook-timestamp (5 minutes either way otherwise)"},
     {.name = "--status", .value = "CODE", .meaning = "answer this instead of 200"},
     {.name = "--delay", .value = "DURATION", .meaning = "wait before each answer: 2s"},
-    {.name = "--fail-first", .value = "N", .meaning = "answer 500 to the first N requests of each webhook-id"},
-    {.name = "--retry-after", .value = "SECONDS", .meaning = "send this Retry-After header with each failure"},
+    {.name = "--fail-first",
+     .value = "N",
+     .meaning = "answer 500 to the first N requests of each webhook-id"},
+    {.name = "--retry-after",
+     .value = "SECONDS",
+     .meaning = "send this Retry-After header with each failure"},
     {.name = "--drop", .meaning = "close each connection without an answer"},
     {.name = "--exit-after", .value = "N", .meaning = "end after so many requests"},
     {.name = "--json", .meaning = "one line of JSON for each request"},
@@ -95,8 +102,9 @@ static void answer(const struct receiver *receiver, const struct listen_delivery
         return;
     if (is_failure && receiver->retry_after > 0)
         http_response_add_header(response, "retry-after", "%" PRIu64, receiver->retry_after);
-    text_append_string(&response->body,
-                       delivery->verdict == LISTEN_REFUSED ? delivery->why : is_failure ? "failing, as told" : "ok");
+    text_append_string(&response->body, delivery->verdict == LISTEN_REFUSED ? delivery->why
+                                        : is_failure                        ? "failing, as told"
+                                                                            : "ok");
     text_append_char(&response->body, '\n');
 }
 
@@ -135,7 +143,8 @@ static bool parse_number(const struct arguments *arguments, const char *name, ui
     const char *given = arguments_value(arguments, name);
     if (!given || input_parse_number(given, least, most, number))
         return true;
-    terminal_error("%s: \"%.40s\" is no number from %" PRIu64 " to %" PRIu64, name, given, least, most);
+    terminal_error("%s: \"%.40s\" is no number from %" PRIu64 " to %" PRIu64, name, given, least,
+                   most);
     return false;
 }
 
@@ -150,7 +159,8 @@ static bool parse_faults(struct receiver *receiver, const struct arguments *argu
         !parse_number(arguments, "--retry-after", 1, UINT32_MAX, &receiver->retry_after) ||
         !parse_number(arguments, "--exit-after", 1, UINT64_MAX, &receiver->exit_after))
         return false;
-    if (delay && (!duration_parse(span_of(delay), &faults->delay_ms) || faults->delay_ms > MAX_DELAY_MS)) {
+    if (delay &&
+        (!duration_parse(span_of(delay), &faults->delay_ms) || faults->delay_ms > MAX_DELAY_MS)) {
         terminal_error("--delay: \"%.40s\" is no duration up to 1h, such as 500ms or 2s", delay);
         return false;
     }
@@ -230,7 +240,8 @@ static void print_start(const struct receiver *receiver, const struct http_serve
     fprintf(stderr, "listening on http://%s%s%s:%u\n", is_ipv6 ? "[" : "", receiver->host,
             is_ipv6 ? "]" : "", (unsigned)http_server_port(server));
     if (receiver->listen.verifier.count == 0)
-        fprintf(stderr, "%sunverified%s: no secret given, so nothing is checked; give --secret whsec_…\n",
+        fprintf(stderr,
+                "%sunverified%s: no secret given, so nothing is checked; give --secret whsec_…\n",
                 terminal_color(stderr, TERMINAL_YELLOW), terminal_color(stderr, TERMINAL_PLAIN));
     else
         fprintf(stderr, "verifying with %zu secret%s\n", receiver->listen.verifier.count,
@@ -294,8 +305,9 @@ const struct command command_listen = {
     .name = "listen",
     .words = "",
     .summary = "a local receiver: verifies and prints each delivery, fails on demand",
-    .description = "For trying things out. Deliveries to it need --allow-networks 127.0.0.0/8 on the dispatcher.\n"
-                   "A request that isn't signed by one of the secrets gets 401.",
+    .description =
+        "For trying things out. Deliveries to it need --allow-networks 127.0.0.0/8 on the dispatcher.\n"
+        "A request that isn't signed by one of the secrets gets 401.",
     .examples = "  petrel listen --secret whsec_…\n"
                 "  petrel listen --secret-file secret.txt --fail-first 3 --delay 200ms\n"
                 "  petrel listen --status 503 --retry-after 60",

@@ -11,16 +11,26 @@
 #include "terminal.h"
 
 static const struct option options[] = {
-    {.name = "--data", .value = "JSON", .meaning = "the event's data; sent inside {type, timestamp, data}"},
+    {.name = "--data",
+     .value = "JSON",
+     .meaning = "the event's data; sent inside {type, timestamp, data}"},
     {.name = "--data-file", .value = "FILE", .meaning = "the same from a file; - is standard input"},
-    {.name = "--payload", .value = "BYTES", .meaning = "the request's whole body instead of data, sent as it is"},
-    {.name = "--payload-file", .value = "FILE", .meaning = "the same from a file; - is standard input"},
+    {.name = "--payload",
+     .value = "BYTES",
+     .meaning = "the request's whole body instead of data, sent as it is"},
+    {.name = "--payload-file",
+     .value = "FILE",
+     .meaning = "the same from a file; - is standard input"},
     {.name = "--content-type", .value = "TYPE", .meaning = "of a payload [application/json]"},
-    {.name = "--id", .value = "ID", .meaning = "the event's own id; a repeat within the dedupe window is dropped"},
+    {.name = "--id",
+     .value = "ID",
+     .meaning = "the event's own id; a repeat within the dedupe window is dropped"},
     {.name = "--tenant", .value = "TENANT", .meaning = "only subscriptions of this tenant get it"},
     {.name = "--timestamp", .value = "TIME", .meaning = "when it happened, RFC 3339 [now]"},
     {.name = "--subscription", .value = "ID", .meaning = "deliver to this subscription only"},
-    {.name = "--traceparent", .value = "VALUE", .meaning = "W3C trace context, handed on to the subscriber"},
+    {.name = "--traceparent",
+     .value = "VALUE",
+     .meaning = "W3C trace context, handed on to the subscriber"},
     {.name = "--json", .meaning = "print {\"id\": …}"},
     {.name = NULL},
 };
@@ -85,9 +95,12 @@ static bool add_body(struct publish *publish, const struct command_input *input)
 static bool add_fields(struct publish *publish, const struct command_input *input)
 {
     static const char *const named[][2] = {
-        {"--content-type", "content_type"}, {"--id", "id"},
-        {"--tenant", "tenant"},             {"--timestamp", "timestamp"},
-        {"--subscription", "subscription"}, {"--traceparent", "traceparent"},
+        {"--content-type", "content_type"},
+        {"--id", "id"},
+        {"--tenant", "tenant"},
+        {"--timestamp", "timestamp"},
+        {"--subscription", "subscription"},
+        {"--traceparent", "traceparent"},
     };
     add_field(publish, "type", span_of(input->arguments->words[0]));
     for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
@@ -131,8 +144,9 @@ const struct command command_publish = {
     .name = "publish",
     .words = "TYPE [-]",
     .summary = "put an event into Redis and print its id",
-    .description = "The same as `redis-cli XADD petrel:events '*' type TYPE data JSON`, but a malformed event is\n"
-                   "refused here instead of being set aside as a rejected one. Needs Redis, no API key.",
+    .description =
+        "The same as `redis-cli XADD petrel:events '*' type TYPE data JSON`, but a malformed event is\n"
+        "refused here instead of being set aside as a rejected one. Needs Redis, no API key.",
     .examples = "  petrel publish invoice.paid --data '{\"id\": \"in_1\"}'\n"
                 "  petrel publish invoice.paid --id in_1-paid - < invoice.json\n"
                 "  petrel publish report.ready --payload-file report.csv --content-type text/csv",

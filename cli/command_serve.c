@@ -5,8 +5,9 @@
 static const struct option options[] = {
     {.name = "--private-redis-port",
      .value = "PORT",
-     .meaning = "start a private Redis on this port of 127.0.0.1, where none may listen [6379, used as it is "
-                "when one listens]"},
+     .meaning =
+         "start a private Redis on this port of 127.0.0.1, where none may listen [6379, used as it is "
+         "when one listens]"},
     {.name = NULL},
 };
 

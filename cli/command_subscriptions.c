@@ -155,10 +155,10 @@ const struct command subscriptions_test = {
 };
 
 static const struct command *const subcommands[] = {
-    &subscriptions_add,    &subscriptions_list,          &subscriptions_show,
-    &subscriptions_update, &subscriptions_pause,         &subscriptions_resume,
-    &subscriptions_disable, &subscriptions_secret,       &subscriptions_rotate_secret,
-    &subscriptions_test,   &subscriptions_rm,            NULL,
+    &subscriptions_add,     &subscriptions_list,   &subscriptions_show,
+    &subscriptions_update,  &subscriptions_pause,  &subscriptions_resume,
+    &subscriptions_disable, &subscriptions_secret, &subscriptions_rotate_secret,
+    &subscriptions_test,    &subscriptions_rm,     NULL,
 };
 
 const struct command command_subscriptions = {
@@ -166,7 +166,8 @@ const struct command command_subscriptions = {
     .alias = "subs",
     .words = "",
     .summary = "add, list, show, change, pause, test or remove subscribers",
-    .description = "Talks to Redis directly, no API key needed; running dispatchers see a change within a second.",
+    .description =
+        "Talks to Redis directly, no API key needed; running dispatchers see a change within a second.",
     .examples = "  petrel subscriptions add https://example.com/hooks --event-types 'invoice.*'\n"
                 "  petrel subscriptions list",
     .subcommands = subcommands,

@@ -98,8 +98,9 @@ const struct command command_verify = {
     .name = "verify",
     .words = "",
     .summary = "verify a request's signature: does this secret fit this id, timestamp and body?",
-    .description = "Reads the body from standard input (every byte counts: no newline added, no JSON\n"
-                   "reformatted) and says in one line whether one of the secrets signed it.",
+    .description =
+        "Reads the body from standard input (every byte counts: no newline added, no JSON\n"
+        "reformatted) and says in one line whether one of the secrets signed it.",
     .examples = "  petrel verify --secret whsec_… --id msg_1 --timestamp 1614265330 \\\n"
                 "      --signature 'v1,…' --no-time-check < body.json",
     .options = options,

@@ -6,7 +6,7 @@
 #include "command.h"
 #include "session.h"
 
-extern const struct command dead_letters_list, dead_letters_show; // dead_letters_view.c
+extern const struct command dead_letters_list, dead_letters_show;  // dead_letters_view.c
 extern const struct command dead_letters_redrive, dead_letters_rm; // command_dead_letters.c
 
 #define DEAD_LETTERS_FILTER_OPTIONS                                                                \
@@ -14,9 +14,11 @@ extern const struct command dead_letters_redrive, dead_letters_rm; // command_de
         {.name = "--type", .value = "TYPE", .meaning = "only those of this event type"},           \
         {.name = "--reason",                                                                       \
          .value = "REASON",                                                                        \
-         .meaning = "exhausted, gone, blocked_address, subscription_deleted …"},  \
+         .meaning = "exhausted, gone, blocked_address, subscription_deleted …"},                   \
         {.name = "--tenant", .value = "TENANT", .meaning = "only this tenant's"},                  \
-        {.name = "--since", .value = "TIME", .meaning = "died since: RFC 3339, or how long ago: 2h"}, \
+        {.name = "--since",                                                                        \
+         .value = "TIME",                                                                          \
+         .meaning = "died since: RFC 3339, or how long ago: 2h"},                                  \
     {                                                                                              \
         .name = "--until", .value = "TIME", .meaning = "died before"                               \
     }

@@ -57,9 +57,8 @@ static void pause_ms(int64_t ms)
 
 static bool is_listening(uint16_t port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0)
         return false;
@@ -89,7 +88,8 @@ static int take_lock(const char *data_dir, int64_t patience_ms)
             return -1;
         }
         if (!is_said)
-            log_info("waiting for another private Redis in this folder to end", LOG_STR("lock", path));
+            log_info("waiting for another private Redis in this folder to end",
+                     LOG_STR("lock", path));
         is_said = true;
         pause_ms(POLL_MS);
     }
@@ -127,8 +127,8 @@ static bool make_folder(const char *path, char error[EMBEDDED_REDIS_ERROR_SIZE])
     char reason[128];
     if (mkdir(path, 0700) == 0 || errno == EEXIST)
         return true;
-    snprintf(error, EMBEDDED_REDIS_ERROR_SIZE, "can't make the folder %.200s: %s; set --data-dir", path,
-             terminal_errno(errno, reason, sizeof reason));
+    snprintf(error, EMBEDDED_REDIS_ERROR_SIZE, "can't make the folder %.200s: %s; set --data-dir",
+             path, terminal_errno(errno, reason, sizeof reason));
     return false;
 }
 
@@ -161,8 +161,8 @@ static bool prepare_folder(struct embedded_redis *redis, const char *data_dir,
 // ---- the process
 
 // In the child, where only async-signal-safe calls are allowed.
-_Noreturn static void become_server(const struct embedded_redis *redis, const char *const *arguments,
-                                    pid_t parent)
+_Noreturn static void become_server(const struct embedded_redis *redis,
+                                    const char *const *arguments, pid_t parent)
 {
     sigset_t none;
     setpgid(0, 0);
@@ -186,11 +186,28 @@ static bool spawn(struct embedded_redis *redis)
     char port[8];
     snprintf(port, sizeof port, "%u", (unsigned)redis->port);
     const char *const arguments[] = {
-        redis->program,  "--port",    port,           "--bind",         "127.0.0.1",
-        "--dir",         redis->folder, "--logfile",  redis->log,       "--daemonize",
-        "no",            "--protected-mode", "yes",   "--appendonly",   "yes",
-        "--appendfsync", "everysec",  "--save",       "",               "--maxmemory-policy",
-        "noeviction",    NULL,
+        redis->program,
+        "--port",
+        port,
+        "--bind",
+        "127.0.0.1",
+        "--dir",
+        redis->folder,
+        "--logfile",
+        redis->log,
+        "--daemonize",
+        "no",
+        "--protected-mode",
+        "yes",
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "everysec",
+        "--save",
+        "",
+        "--maxmemory-policy",
+        "noeviction",
+        NULL,
     };
     pid_t parent = getpid();
     pid_t child = fork();
@@ -260,8 +277,8 @@ static bool wait_until_ready(struct embedded_redis *redis, struct redis_client *
             deadline_ms = clock_mono_ms() + LOADING_DEADLINE_MS;
         }
         if (embedded_redis_has_ended(redis, how)) {
-            snprintf(error, EMBEDDED_REDIS_ERROR_SIZE, "the private redis-server %s; why: %.300s", how,
-                     redis->log);
+            snprintf(error, EMBEDDED_REDIS_ERROR_SIZE, "the private redis-server %s; why: %.300s",
+                     how, redis->log);
             return false;
         }
         pause_ms(POLL_MS);
@@ -276,10 +293,11 @@ static bool start(struct embedded_redis *redis, const char *data_dir,
 {
     struct redis_url url = {.host = "127.0.0.1", .port = redis->port};
     if (!find_program(redis->program)) {
-        snprintf(error, EMBEDDED_REDIS_ERROR_SIZE,
-                 "no Redis answers at 127.0.0.1:%u and redis-server isn't installed for a private one: "
-                 "apt install redis-server, or set --redis-url",
-                 (unsigned)redis->port);
+        snprintf(
+            error, EMBEDDED_REDIS_ERROR_SIZE,
+            "no Redis answers at 127.0.0.1:%u and redis-server isn't installed for a private one: "
+            "apt install redis-server, or set --redis-url",
+            (unsigned)redis->port);
         return false;
     }
     if (!prepare_folder(redis, data_dir, error))

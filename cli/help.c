@@ -51,7 +51,8 @@ void help_print_program(const struct command *const *commands)
         print_pair((*commands)->name, (*commands)->summary);
     print_heading("Exit codes");
     print_pair("0", "it worked; for verify: the signature is good; for check: no line says FAIL");
-    print_pair("1", "it was tried and didn't work: Redis can't be reached, not found, not verified …");
+    print_pair("1",
+               "it was tried and didn't work: Redis can't be reached, not found, not verified …");
     print_pair("2", "nothing was tried: the command line, a value or the configuration is wrong");
     puts("\nConfiguration: flags beat the environment (PETREL_…) beat ./petrel.conf beat the defaults;\n"
          "`petrel config` shows every key with its value and where it came from.");

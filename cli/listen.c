@@ -82,9 +82,8 @@ static void judge(const struct listen *listen, const struct listen_request *requ
     delivery->verdict = LISTEN_UNVERIFIED;
     if (listen->verifier.count == 0)
         return;
-    struct verifier_result result =
-        verifier_check(&listen->verifier, &request->headers, request->body,
-                       request->received_wall_ms / 1000);
+    struct verifier_result result = verifier_check(&listen->verifier, &request->headers,
+                                                   request->body, request->received_wall_ms / 1000);
     delivery->verdict = result.is_verified ? LISTEN_VERIFIED : LISTEN_REFUSED;
     if (!result.is_verified)
         delivery->why = result.why;

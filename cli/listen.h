@@ -33,17 +33,18 @@ enum listen_verdict {
 // What was made of it.
 struct listen_delivery {
     enum listen_verdict verdict;
-    const char *why; // static; "" unless refused
-    char id[LISTEN_ID_SIZE]; // "" when missing or too long
+    const char *why;             // static; "" unless refused
+    char id[LISTEN_ID_SIZE];     // "" when missing or too long
     char type[LISTEN_TYPE_SIZE]; // of a JSON body; "" when it has none
-    uint32_t seen;               // how many requests with this id so far, this one included; 0: without id
-    uint32_t status;             // to answer; 0: drop the connection
-    int64_t sent_s_ago;          // by webhook-timestamp; -1: unknown
-    int64_t event_age_ms;        // by the body's timestamp; -1: unknown
+    uint32_t seen;        // how many requests with this id so far, this one included; 0: without id
+    uint32_t status;      // to answer; 0: drop the connection
+    int64_t sent_s_ago;   // by webhook-timestamp; -1: unknown
+    int64_t event_age_ms; // by the body's timestamp; -1: unknown
 };
 
 struct listen_counts {
-    uint64_t requests, verified, refused, unverified, dropped, failed; // failed: answered with no 2xx
+    uint64_t requests, verified, refused, unverified, dropped,
+        failed; // failed: answered with no 2xx
     uint64_t ids, repeats;
 };
 
@@ -63,10 +64,10 @@ void listen_receive(struct listen *listen, const struct listen_request *request,
                     struct listen_delivery *delivery);
 
 // One line of JSON, or for people a line and the body under it (listen_format.c).
-void listen_format_json(const struct listen_request *request, const struct listen_delivery *delivery,
-                        struct text *out);
-void listen_format_text(const struct listen_request *request, const struct listen_delivery *delivery,
-                        struct text *out);
+void listen_format_json(const struct listen_request *request,
+                        const struct listen_delivery *delivery, struct text *out);
+void listen_format_text(const struct listen_request *request,
+                        const struct listen_delivery *delivery, struct text *out);
 void listen_format_counts(const struct listen_counts *counts, struct text *out);
 
 #endif

@@ -76,8 +76,8 @@ static void append_ages(struct text *out, const struct listen_delivery *delivery
         text_append_format(out, "  sent %" PRId64 " s ago", delivery->sent_s_ago);
 }
 
-void listen_format_text(const struct listen_request *request, const struct listen_delivery *delivery,
-                        struct text *out)
+void listen_format_text(const struct listen_request *request,
+                        const struct listen_delivery *delivery, struct text *out)
 {
     append_time_of_day(out, request->received_wall_ms);
     text_append_format(out, "  %s%s%s  ", terminal_color(stdout, verdict_color(delivery->verdict)),
@@ -112,8 +112,8 @@ static void append_number_or_null(struct text *out, const char *name, int64_t va
         text_append_format(out, ",\"%s\":null", name);
 }
 
-void listen_format_json(const struct listen_request *request, const struct listen_delivery *delivery,
-                        struct text *out)
+void listen_format_json(const struct listen_request *request,
+                        const struct listen_delivery *delivery, struct text *out)
 {
     static const char *const verified[] = {
         [LISTEN_VERIFIED] = "true", [LISTEN_REFUSED] = "false", [LISTEN_UNVERIFIED] = "null"};

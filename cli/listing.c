@@ -59,8 +59,8 @@ void listing_begin_item(struct listing *listing)
 
 static void print_json(struct listing *listing)
 {
-    text_append_string(&listing->json, listing->count > 0 ? "\n],\"next_cursor\":"
-                                                          : "],\"next_cursor\":");
+    text_append_string(&listing->json,
+                       listing->count > 0 ? "\n],\"next_cursor\":" : "],\"next_cursor\":");
     if (listing->cursor[0] != '\0')
         json_append_string(&listing->json, span_of(listing->cursor));
     else

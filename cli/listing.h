@@ -9,13 +9,11 @@
 
 enum { LISTING_PAGE = 100 };
 
-#define LISTING_OPTIONS(default_limit)                                                             \
-    {.name = "--limit", .value = "N", .meaning = "at most so many [" default_limit "]"},           \
-        {.name = "--cursor",                                                                       \
-         .value = "CURSOR",                                                                        \
-         .meaning = "go on where a list with --limit ended"},                                      \
-    {                                                                                              \
-        .name = "--json", .meaning = "{\"items\": […], \"next_cursor\": …}, as the API gives it"   \
+#define LISTING_OPTIONS(default_limit)                                                               \
+    {.name = "--limit", .value = "N", .meaning = "at most so many [" default_limit "]"},             \
+        {.name = "--cursor", .value = "CURSOR", .meaning = "go on where a list with --limit ended"}, \
+    {                                                                                                \
+        .name = "--json", .meaning = "{\"items\": […], \"next_cursor\": …}, as the API gives it" \
     }
 
 struct listing {

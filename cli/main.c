@@ -13,10 +13,19 @@
 #include "terminal.h"
 
 static const struct command *const commands[] = {
-    &command_serve,         &command_dispatcher,    &command_admin,    &command_publish,
-    &command_subscriptions, &command_dead_letters,  &command_attempts, &command_listen,
-    &command_verify,        &command_check,         &command_config_values,
-    &command_version,       NULL,
+    &command_serve,
+    &command_dispatcher,
+    &command_admin,
+    &command_publish,
+    &command_subscriptions,
+    &command_dead_letters,
+    &command_attempts,
+    &command_listen,
+    &command_verify,
+    &command_check,
+    &command_config_values,
+    &command_version,
+    NULL,
 };
 
 static const struct command *find_command(const struct command *const *table, const char *name)
@@ -97,8 +106,8 @@ static bool has_right_words(const struct run *run)
                        run->arguments.words[command->words_max], group, space, command->name,
                        command->words);
     else if (count < command->words_min)
-        terminal_error("missing %s; usage: petrel %s%s%s %s [options]", command->words, group, space,
-                       command->name, command->words);
+        terminal_error("missing %s; usage: petrel %s%s%s %s [options]", command->words, group,
+                       space, command->name, command->words);
     else
         return true;
     return false;

@@ -151,7 +151,8 @@ static void on_child(uv_signal_t *signal, int number)
     uv_timer_start(&process->restart, on_restart, RESTART_MS, 0);
 }
 
-static void open_signal(struct process *process, uv_signal_t *handle, uv_signal_cb callback, int number)
+static void open_signal(struct process *process, uv_signal_t *handle, uv_signal_cb callback,
+                        int number)
 {
     uv_signal_init(&process->loop, handle);
     handle->data = process;

@@ -56,7 +56,8 @@ static void append_xadd(struct text *out, const struct process *process)
     bool needs_quotes = keys->shards > 1; // braces
     append_redis_cli(out, &process->redis);
     text_append_format(out, " XADD %s%.*s%s '*' type invoice.paid data '{\"id\":\"in_1\"}'",
-                       needs_quotes ? "'" : "", SPAN_FMT(key_span(&events)), needs_quotes ? "'" : "");
+                       needs_quotes ? "'" : "", SPAN_FMT(key_span(&events)),
+                       needs_quotes ? "'" : "");
 }
 
 static void append_networks(struct text *out, const struct config *config)
@@ -98,7 +99,8 @@ static void append_banner(struct text *out, const struct process *process)
     if (has_api) {
         begin_line(out, "admin key");
         text_append_format(out, "%s%s",
-                           process->key.path[0] != '\0' ? process->key.path : "as configured (admin_key)",
+                           process->key.path[0] != '\0' ? process->key.path
+                                                        : "as configured (admin_key)",
                            process->key.was_created ? " (new)" : "");
     }
     if (process->dispatcher) {
@@ -116,8 +118,7 @@ static void log_start(const struct process *process)
     text_init(&url, REPORT_MAX_BYTES);
     append_admin_url(&url, process);
     log_info("petrel is ready", LOG_STR("version", PETREL_VERSION), LOG_INT("pid", getpid()),
-             LOG_STR("command", process->input->command->name),
-             LOG_SPAN("admin", text_span(&url)),
+             LOG_STR("command", process->input->command->name), LOG_SPAN("admin", text_span(&url)),
              LOG_INT("workers", process->dispatcher ? process->input->config->workers : 0));
     text_fini(&url);
 }

@@ -21,8 +21,9 @@ void process_raise_open_files(const struct config *config)
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_max < (rlim_t)config->max_in_flight + OPEN_FILES_RESERVE)
-        log_warn("few open files are allowed: attempts may fail for want of sockets; raise ulimit -n",
-                 LOG_INT("open_files", limit.rlim_max), LOG_INT("max_in_flight", config->max_in_flight));
+        log_warn(
+            "few open files are allowed: attempts may fail for want of sockets; raise ulimit -n",
+            LOG_INT("open_files", limit.rlim_max), LOG_INT("max_in_flight", config->max_in_flight));
 }
 
 // ---- Redis

@@ -15,8 +15,7 @@ bool session_find_redis(const struct config *config, struct redis_url *redis,
                         char error[CONFIG_ERROR_SIZE])
 {
     char why[REDIS_URL_ERROR_SIZE];
-    const char *text =
-        config->redis_url[0] != '\0' ? config->redis_url : SESSION_DEFAULT_REDIS_URL;
+    const char *text = config->redis_url[0] != '\0' ? config->redis_url : SESSION_DEFAULT_REDIS_URL;
     if (redis_url_parse(span_of(text), redis, why))
         return true;
     snprintf(error, CONFIG_ERROR_SIZE, "redis_url: %s", why);

@@ -10,8 +10,9 @@
 extern const struct command subscriptions_add, subscriptions_update; // subscriptions_edit.c
 extern const struct command subscriptions_list, subscriptions_show;  // subscriptions_view.c
 extern const struct command subscriptions_rm, subscriptions_pause, subscriptions_resume,
-    subscriptions_disable, subscriptions_test;                            // command_subscriptions.c
-extern const struct command subscriptions_secret, subscriptions_rotate_secret; // subscriptions_secret.c
+    subscriptions_disable, subscriptions_test; // command_subscriptions.c
+extern const struct command subscriptions_secret,
+    subscriptions_rotate_secret; // subscriptions_secret.c
 
 // The API's form as one line of JSON on stdout.
 void subscriptions_print_json(const struct subscription *subscription);

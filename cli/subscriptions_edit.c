@@ -22,24 +22,30 @@ enum { SECRET_FILE_MAX_BYTES = 4096, BODY_MAX_BYTES = 1024 * 1024 };
         {.name = "--metadata", .value = "JSON", .meaning = "an object kept with it"},              \
         {.name = "--header",                                                                       \
          .value = "'NAME: VALUE'",                                                                 \
-         .meaning = "sent with every request; repeatable; 'NAME:' takes it away",                                         \
+         .meaning = "sent with every request; repeatable; 'NAME:' takes it away",                  \
          .is_repeatable = true},                                                                   \
-        {.name = "--timeout", .value = "DURATION", .meaning = "of one attempt, or default [request_timeout]"}, \
+        {.name = "--timeout",                                                                      \
+         .value = "DURATION",                                                                      \
+         .meaning = "of one attempt, or default [request_timeout]"},                               \
         {.name = "--max-concurrency",                                                              \
          .value = "N",                                                                             \
-         .meaning = "attempts at once, or default [max_concurrency]"},                                         \
+         .meaning = "attempts at once, or default [max_concurrency]"},                             \
         {.name = "--retry-schedule",                                                               \
          .value = "LIST",                                                                          \
-         .meaning = "'5s,5m,2h', none, or default [retry_schedule]"},                                       \
+         .meaning = "'5s,5m,2h', none, or default [retry_schedule]"},                              \
     {                                                                                              \
         .name = "--json", .meaning = "print the subscription as the API gives it"                  \
     }
 
 static const struct option add_options[] = {
     EDIT_OPTIONS,
-    {.name = "--signature", .value = "KIND", .meaning = "of a new secret: v1 (HMAC) or v1a (ed25519) [v1]"},
+    {.name = "--signature",
+     .value = "KIND",
+     .meaning = "of a new secret: v1 (HMAC) or v1a (ed25519) [v1]"},
     {.name = "--secret", .value = "SECRET", .meaning = "whsec_… or whsk_… [a new one]"},
-    {.name = "--secret-file", .value = "FILE", .meaning = "the same from a file; - is standard input"},
+    {.name = "--secret-file",
+     .value = "FILE",
+     .meaning = "the same from a file; - is standard input"},
     {.name = "--paused", .meaning = "park its events until it is resumed"},
     {.name = NULL},
 };
@@ -265,9 +271,10 @@ const struct command subscriptions_add = {
     .alias = "create",
     .words = "URL",
     .summary = "add a subscriber's URL and print the new subscription's id",
-    .examples = "  petrel subscriptions add https://example.com/hooks --event-types 'invoice.*,user.created'\n"
-                "  petrel subscriptions add https://example.com/hooks --event-types '*' --tenant acme \\\n"
-                "      --header 'X-Env: prod' --retry-schedule 10s,1m,10m",
+    .examples =
+        "  petrel subscriptions add https://example.com/hooks --event-types 'invoice.*,user.created'\n"
+        "  petrel subscriptions add https://example.com/hooks --event-types '*' --tenant acme \\\n"
+        "      --header 'X-Env: prod' --retry-schedule 10s,1m,10m",
     .options = add_options,
     .config = COMMAND_WITH_CONFIG,
     .words_min = 1,

@@ -90,7 +90,8 @@ const char *terminal_errno(int number, char *out, size_t out_size)
 
 bool terminal_write(struct text *text)
 {
-    bool is_written = !text->failed && fwrite(text_string(text), 1, text->size, stdout) == text->size;
+    bool is_written =
+        !text->failed && fwrite(text_string(text), 1, text->size, stdout) == text->size;
     text_clear(text);
     return is_written;
 }

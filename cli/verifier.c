@@ -17,8 +17,8 @@ bool verifier_add(struct verifier *verifier, struct span secret, char error[INPU
     }
     struct secret *slot = &verifier->secrets[verifier->count];
     bool is_public = span_starts_with(secret, SPAN("whpk_"));
-    bool is_parsed = is_public ? secret_parse_public(secret, slot, &why)
-                               : secret_parse(secret, slot, &why);
+    bool is_parsed =
+        is_public ? secret_parse_public(secret, slot, &why) : secret_parse(secret, slot, &why);
     if (!is_parsed) {
         snprintf(error, INPUT_ERROR_SIZE, "secret %zu: %s", verifier->count + 1, why);
         return false;
@@ -102,9 +102,8 @@ struct verifier_result verifier_check(const struct verifier *verifier,
         return refuse("webhook-timestamp isn't a number of seconds");
     enum signature_verdict best = SIGNATURE_MALFORMED;
     for (size_t i = 0; i < verifier->count; i++) {
-        enum signature_verdict verdict =
-            signature_verify(&verifier->secrets[i], &content, headers->signature, now_s,
-                             verifier->tolerance_s);
+        enum signature_verdict verdict = signature_verify(
+            &verifier->secrets[i], &content, headers->signature, now_s, verifier->tolerance_s);
         if (i == 0 || rank(verdict) > rank(best))
             best = verdict;
     }

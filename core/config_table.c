@@ -18,9 +18,10 @@ const struct config_entry config_entries[] = {
         .type = CONFIG_REDIS_URL,
         FIELD(redis_url),
         .default_text = "",
-        .meaning = "Where Redis is: redis://[user:password@]host[:port][/db], rediss:// with TLS, or "
-                   "unix:///path[?db=n]. Empty: 127.0.0.1:6379; `serve` starts a private one if there is "
-                   "none.",
+        .meaning =
+            "Where Redis is: redis://[user:password@]host[:port][/db], rediss:// with TLS, or "
+            "unix:///path[?db=n]. Empty: 127.0.0.1:6379; `serve` starts a private one if there is "
+            "none.",
     },
     {
         .key = "namespace",
@@ -29,7 +30,8 @@ const struct config_entry config_entries[] = {
         .type = CONFIG_NAMESPACE,
         FIELD(namespace_name),
         .default_text = "petrel",
-        .meaning = "First part of every Redis key, so that several installations can share one Redis.",
+        .meaning =
+            "First part of every Redis key, so that several installations can share one Redis.",
     },
     {
         .key = "shards",
@@ -61,8 +63,9 @@ const struct config_entry config_entries[] = {
         .maximum = 256,
         .default_text = "",
         .is_secret = true,
-        .meaning = "Key of the admin API. Empty: the one in data_dir, made at the first start. Prefer the "
-                   "environment: flags are visible to every user of the machine.",
+        .meaning =
+            "Key of the admin API. Empty: the one in data_dir, made at the first start. Prefer the "
+            "environment: flags are visible to every user of the machine.",
     },
     {
         .key = "data_dir",
@@ -93,8 +96,9 @@ const struct config_entry config_entries[] = {
         .type = CONFIG_SCHEDULE,
         FIELD(retry_schedule),
         .default_text = BACKOFF_DEFAULT,
-        .meaning = "How long to wait after each failed attempt, each with a jitter of 20 %; after the last "
-                   "one the delivery is a dead letter. A subscription may have its own.",
+        .meaning =
+            "How long to wait after each failed attempt, each with a jitter of 20 %; after the last "
+            "one the delivery is a dead letter. A subscription may have its own.",
     },
     {
         .key = "request_timeout",
@@ -105,8 +109,9 @@ const struct config_entry config_entries[] = {
         .minimum = 100,
         .maximum = 120 * SECOND,
         .default_text = "15s",
-        .meaning = "Deadline of one attempt over everything: DNS, connect, TLS, request, whole response. "
-                   "A subscription may have its own.",
+        .meaning =
+            "Deadline of one attempt over everything: DNS, connect, TLS, request, whole response. "
+            "A subscription may have its own.",
     },
     {
         .key = "connect_timeout",
@@ -160,8 +165,9 @@ const struct config_entry config_entries[] = {
         .type = CONFIG_NETWORKS,
         FIELD(allow_networks),
         .default_text = "",
-        .meaning = "Private networks that subscribers may be in, as 10.0.0.0/8,127.0.0.1; all others than "
-                   "public addresses are refused.",
+        .meaning =
+            "Private networks that subscribers may be in, as 10.0.0.0/8,127.0.0.1; all others than "
+            "public addresses are refused.",
     },
     {
         .key = "ca_file",
@@ -206,8 +212,9 @@ const struct config_entry config_entries[] = {
         .minimum = 0,
         .maximum = INT64_C(1000000000),
         .default_text = "100000",
-        .meaning = "Settled events kept in the stream of a shard, by count and, after a comma, by age "
-                   "(100000,7d).",
+        .meaning =
+            "Settled events kept in the stream of a shard, by count and, after a comma, by age "
+            "(100000,7d).",
     },
     {
         .key = "instance_timeout",

@@ -31,8 +31,8 @@ struct config_entry {
     const char *flag;
     const char *environment;
     enum config_type type;
-    size_t offset;        // of the field in struct config
-    int64_t minimum;      // of a number, bytes, ms; of a text's length
+    size_t offset;   // of the field in struct config
+    int64_t minimum; // of a number, bytes, ms; of a text's length
     int64_t maximum;
     const char *default_text;
     const char *meaning;

@@ -84,8 +84,7 @@ static bool check_listen(struct span text, char rule[CONFIG_RULE_SIZE])
     bool is_bracketed = host_size > 2 && text.data[0] == '[' && text.data[host_size - 1] == ']';
     bool has_inner_colon = host_size && memchr(text.data, ':', host_size);
     if (host_size == 0 || host_size > 255 || !is_printable(text, false) ||
-        (has_inner_colon && !is_bracketed) || !span_to_uint64(port, &number) ||
-        number > UINT16_MAX)
+        (has_inner_colon && !is_bracketed) || !span_to_uint64(port, &number) || number > UINT16_MAX)
         return refuse(rule, "expected address:port, as 127.0.0.1:8080 or [::1]:8080");
     return true;
 }
@@ -202,8 +201,7 @@ static bool parse_schedule(struct span text, struct backoff *field, char rule[CO
     return backoff_parse(text, field, error) || refuse(rule, "%s", error);
 }
 
-static bool parse_networks(struct span text, struct network_list *field,
-                           char rule[CONFIG_RULE_SIZE])
+static bool parse_networks(struct span text, struct network_list *field, char rule[CONFIG_RULE_SIZE])
 {
     char error[NETWORK_ERROR_SIZE];
     struct network_list list = {0};

@@ -151,9 +151,8 @@ static bool read_id(const struct fields *fields, struct event *event, struct eve
                             "must have 1 to 64 characters of A-Z a-z 0-9 _ -");
     span_copy(value, event->id, sizeof(event->id));
     if (event_parse_id(event->id, &shard, entry_id))
-        return refuse_value(
-            fault, FIELD_ID, value,
-            "has the form msg_<n>_<n>_<n>, which petrel keeps for the ids it makes");
+        return refuse_value(fault, FIELD_ID, value,
+                            "has the form msg_<n>_<n>_<n>, which petrel keeps for the ids it makes");
     event->has_own_id = true;
     return true;
 }

@@ -134,8 +134,7 @@ bool event_is_content_type(struct span text)
 // Decimal as Redis writes it: no leading zero.
 static bool to_canonical_uint64(struct span text, uint64_t *value)
 {
-    return (text.size == 1 || (text.size > 1 && text.data[0] != '0')) &&
-           span_to_uint64(text, value);
+    return (text.size == 1 || (text.size > 1 && text.data[0] != '0')) && span_to_uint64(text, value);
 }
 
 bool event_parse_entry_id(struct span text, uint64_t *ms, uint64_t *sequence)

@@ -17,7 +17,7 @@
 #define PETREL_VERSION "unknown"
 #endif
 
-static const int64_t bounds_ms[] = {5,   10,   25,   50,   100,   250,   500,
+static const int64_t bounds_ms[] = {5,    10,   25,   50,    100,   250,   500,
                                     1000, 2500, 5000, 10000, 15000, 30000, 60000};
 enum { BOUND_COUNT = sizeof(bounds_ms) / sizeof(bounds_ms[0]), CACHE_LINE = 64 };
 
@@ -44,8 +44,7 @@ struct exposition {
 };
 
 static const struct exposition expositions[METRIC_COUNT] = {
-    [METRIC_EVENTS_READ] = {"events_read_total", FAMILY_COUNTER, "",
-                            "Events read from the stream."},
+    [METRIC_EVENTS_READ] = {"events_read_total", FAMILY_COUNTER, "", "Events read from the stream."},
     [METRIC_EVENTS_DUPLICATE] = {"events_duplicate_total", FAMILY_COUNTER, "",
                                  "Events dropped because their id was seen within the dedupe window."},
     [METRIC_EVENTS_REJECTED] = {"events_rejected_total", FAMILY_COUNTER, "",

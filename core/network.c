@@ -66,8 +66,7 @@ static bool contains(const struct network *network, const struct network *addres
            shares_prefix(network->address, address->address, network->prefix_bits);
 }
 
-static bool any_contains(const struct network *networks, size_t count,
-                         const struct network *address)
+static bool any_contains(const struct network *networks, size_t count, const struct network *address)
 {
     for (size_t i = 0; i < count; i++) {
         if (contains(&networks[i], address))

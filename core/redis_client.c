@@ -49,7 +49,7 @@ void redis_client_destroy(struct redis_client **client)
     if (!*client)
         return;
     drop(*client);
-    explicit_bzero(&(*client)->url, sizeof (*client)->url);
+    explicit_bzero(&(*client)->url, sizeof(*client)->url);
     free(*client);
     *client = NULL;
 }

@@ -168,8 +168,7 @@ void redis_command_argv(struct redis_command *command, int *argc, const char ***
         set_word(command, 1,
                  command->is_eval ? script_source(command->script)
                                   : span_of(script_sha1(command->script)));
-        set_word(command, 2,
-                 (struct span){.data = command->key_count_text, .size = (size_t)size});
+        set_word(command, 2, (struct span){.data = command->key_count_text, .size = (size_t)size});
         first = SCRIPT_WORDS;
     }
     const char *at = text_string(&command->bytes);

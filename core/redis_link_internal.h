@@ -39,9 +39,9 @@ struct redis_link {
 
     enum link_state state;
     redisAsyncContext *context; // held in CONNECTING, HANDSHAKE, UP
-    uv_timer_t timer;           // reconnect, connect deadline or the oldest request's deadline, by state
-    uv_timer_t resend;          // pause after a transient answer
-    uv_idle_t fail;             // delivers `failed` before the loop sleeps
+    uv_timer_t timer;  // reconnect, connect deadline or the oldest request's deadline, by state
+    uv_timer_t resend; // pause after a transient answer
+    uv_idle_t fail;    // delivers `failed` before the loop sleeps
     int open_handles;
 
     struct request_list sent, parked, failed;

@@ -90,8 +90,8 @@ bool redis_reply_has_code(redis_reply *reply, const char *code)
 
 bool redis_reply_is_transient(redis_reply *reply)
 {
-    static const char *const codes[] = {"LOADING", "OOM",         "READONLY",   "MASTERDOWN",
-                                        "BUSY",    "TRYAGAIN",    "CLUSTERDOWN", "NOREPLICAS",
+    static const char *const codes[] = {"LOADING", "OOM",      "READONLY",    "MASTERDOWN",
+                                        "BUSY",    "TRYAGAIN", "CLUSTERDOWN", "NOREPLICAS",
                                         "MISCONF", "NOSCRIPT"};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         if (redis_reply_has_code(reply, codes[i]))

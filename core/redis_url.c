@@ -44,8 +44,9 @@ static bool parse_scheme(struct parser *parser)
         return fail(parser, "it must begin with redis://, rediss:// or unix://");
     parser->url.is_tls = true;
     if (!redis_tls_is_built_in())
-        return fail(parser, "this build has no TLS to Redis (rediss://): it needs hiredis 1.0 or newer "
-                            "with its SSL library at build time");
+        return fail(parser,
+                    "this build has no TLS to Redis (rediss://): it needs hiredis 1.0 or newer "
+                    "with its SSL library at build time");
     return true;
 }
 
@@ -207,8 +208,8 @@ void redis_url_format_safe(const struct redis_url *url, struct text *out)
         return;
     }
     bool is_ipv6 = strchr(url->host, ':') != NULL;
-    text_append_format(out, "%s://%s%s%s:%u", url->is_tls ? "rediss" : "redis",
-                       is_ipv6 ? "[" : "", url->host, is_ipv6 ? "]" : "", url->port);
+    text_append_format(out, "%s://%s%s%s:%u", url->is_tls ? "rediss" : "redis", is_ipv6 ? "[" : "",
+                       url->host, is_ipv6 ? "]" : "", url->port);
     if (url->database)
         text_append_format(out, "/%u", url->database);
 }

@@ -30,8 +30,7 @@ enum {
 
 static bool derive_public(const unsigned char *seed, unsigned char *public_key)
 {
-    EVP_PKEY *key =
-        EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL, seed, ED25519_SEED_BYTES);
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL, seed, ED25519_SEED_BYTES);
     size_t size = ED25519_PUBLIC_BYTES;
     bool ok = key && EVP_PKEY_get_raw_public_key(key, public_key, &size) == 1 &&
               size == ED25519_PUBLIC_BYTES;

@@ -132,9 +132,8 @@ static EVP_PKEY *load_pair(const struct secret *secret)
     OSSL_PARAM parameters[] = {
         OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY, (void *)secret->bytes,
                                           ED25519_KEY_BYTES),
-        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
-                                          (void *)(secret->bytes + ED25519_KEY_BYTES),
-                                          ED25519_KEY_BYTES),
+        OSSL_PARAM_construct_octet_string(
+            OSSL_PKEY_PARAM_PUB_KEY, (void *)(secret->bytes + ED25519_KEY_BYTES), ED25519_KEY_BYTES),
         OSSL_PARAM_construct_end(),
     };
     EVP_PKEY *key = NULL;
@@ -261,8 +260,8 @@ static struct part parse_part(struct span text, enum secret_kind kind)
 
 // Every part is looked at, also after a match: a header that only some libraries accept is a fault
 // to show.
-static enum signature_verdict
-verify_header(const struct secret *secret, const struct signed_content *content, struct span header)
+static enum signature_verdict verify_header(const struct secret *secret,
+                                            const struct signed_content *content, struct span header)
 {
     enum signature_verdict verdict = SIGNATURE_NONE_OF_KIND;
     if (header.size == 0 || header.data[header.size - 1] == ' ')

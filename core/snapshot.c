@@ -197,8 +197,8 @@ static bool allocate(struct snapshot *snapshot, size_t count, size_t patterns)
     snapshot->id_slots = create_slots(count, &snapshot->id_mask);
     table->keys = malloc((patterns + count + 1) * sizeof *table->keys);
     table->slots = create_slots(patterns + count, &table->mask);
-    return snapshot->subscriptions && snapshot->links && snapshot->lengths &&
-           snapshot->id_slots && table->keys && table->slots;
+    return snapshot->subscriptions && snapshot->links && snapshot->lengths && snapshot->id_slots &&
+           table->keys && table->slots;
 }
 
 static void destroy(struct snapshot *snapshot)
@@ -278,8 +278,7 @@ struct matches {
     size_t count; // may grow beyond capacity
 };
 
-static void add_list(const struct snapshot *snapshot, const struct key *key,
-                     struct matches *matches)
+static void add_list(const struct snapshot *snapshot, const struct key *key, struct matches *matches)
 {
     if (!key)
         return;

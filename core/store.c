@@ -44,8 +44,8 @@ enum store_result store_judge(struct store *store, redis_reply *reply)
     if (redis_reply_is_ok(reply))
         return STORE_OK;
     struct span text = redis_reply_span(reply);
-    int size = text.size < sizeof store->error - 32 ? (int)text.size
-                                                    : (int)(sizeof store->error - 32);
+    int size =
+        text.size < sizeof store->error - 32 ? (int)text.size : (int)(sizeof store->error - 32);
     store_set_error(store, "Redis answered: %.*s", size, text.data ? text.data : "");
     return redis_reply_has_code(reply, "OOM") ? STORE_FULL : STORE_UNAVAILABLE;
 }

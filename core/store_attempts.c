@@ -45,8 +45,8 @@ static bool on_row(struct store_walk *walk, const struct store_row *row)
 }
 
 enum store_result store_list_attempts(struct store *store, const struct store_attempt_filter *filter,
-                                      const char *cursor, size_t limit,
-                                      struct store_attempts *list, struct field_errors *errors)
+                                      const char *cursor, size_t limit, struct store_attempts *list,
+                                      struct field_errors *errors)
 {
     struct reading reading = {.filter = filter, .list = list};
     struct store_walk walk = {

@@ -291,8 +291,8 @@ static bool wants(const struct event *event, struct span json)
         is_wanted = is_wanted && strcmp(event->subscription, subscription->id) == 0 &&
                     strcmp(event->tenant, subscription->tenant) == 0;
     else
-        is_wanted = is_wanted && subscription_wants(subscription, span_of(event->tenant),
-                                                    span_of(event->type));
+        is_wanted = is_wanted &&
+                    subscription_wants(subscription, span_of(event->tenant), span_of(event->type));
     subscription_unref(&subscription);
     return is_wanted;
 }

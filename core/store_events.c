@@ -22,8 +22,7 @@ static uint32_t choose_shard(const struct store *store, const struct store_publi
 }
 
 static enum store_result validate(struct store *store, const struct store_publish *publish,
-                                  uint32_t shard, struct event **event,
-                                  struct field_errors *errors)
+                                  uint32_t shard, struct event **event, struct field_errors *errors)
 {
     char entry_id[EVENT_ENTRY_ID_SIZE];
     snprintf(entry_id, sizeof entry_id, "%lld-0", (long long)clock_wall_ms());
@@ -91,10 +90,9 @@ enum store_result store_test_subscription(struct store *store, const char *id,
     json_append_string(&data, span_of(subscription->id));
     text_append_char(&data, '}');
     const struct span fields[] = {
-        SPAN("type"),         SPAN("petrel.test"),
-        SPAN("data"),         text_span(&data),
-        SPAN("subscription"), span_of(subscription->id),
-        SPAN("tenant"),       span_of(subscription->tenant),
+        SPAN("type"),     SPAN("petrel.test"),           SPAN("data"),
+        text_span(&data), SPAN("subscription"),          span_of(subscription->id),
+        SPAN("tenant"),   span_of(subscription->tenant),
     };
     struct store_publish publish = {.fields = fields,
                                     .field_count = sizeof fields / sizeof fields[0]};

@@ -12,8 +12,7 @@
 static enum store_result ask_shard(struct store *store, struct event_search *search, uint32_t shard)
 {
     redis_reply *replies[2];
-    struct redis_command *commands[2] = {redis_command_create("GET"),
-                                         redis_command_create("HMGET")};
+    struct redis_command *commands[2] = {redis_command_create("GET"), redis_command_create("HMGET")};
     store_add_key(store, commands[0], shard, KEY_SEEN, span_of(search->id));
     store_add_key(store, commands[1], shard, KEY_MESSAGE, span_of(search->id));
     if (commands[1]) {

@@ -57,9 +57,9 @@ enum { STORE_BATCH_ROWS = 128 };
 struct store_batch {
     struct store_row rows[STORE_BATCH_ROWS];
     size_t count;
-    redis_reply *reply; // owned; rows may point into it
+    redis_reply *reply;                     // owned; rows may point into it
     redis_reply *details[STORE_BATCH_ROWS]; // owned; likewise
-    bool is_last;       // nothing older is left in the shard
+    bool is_last;                           // nothing older is left in the shard
 };
 
 // Walks the lists of all shards merged, newest first, and offers each row once.
@@ -82,8 +82,7 @@ enum store_result store_walk_run(struct store_walk *walk, char next_cursor[STORE
                                  struct field_errors *errors);
 // A fetch for streams: fields of entries, XREVRANGE.
 enum store_result store_fetch_stream(struct store_walk *walk, uint32_t shard,
-                                     const struct store_position *after,
-                                     struct store_batch *batch);
+                                     const struct store_position *after, struct store_batch *batch);
 
 // ---- subscriptions (store_subscriptions.c)
 // Calls `visit` with each subscription's id and stored JSON, in no order, maybe one twice, until it returns

@@ -32,8 +32,7 @@ static bool on_row(struct store_walk *walk, const struct store_row *row)
 }
 
 enum store_result store_list_rejected(struct store *store, const char *cursor, size_t limit,
-                                      struct store_rejected_list *list,
-                                      struct field_errors *errors)
+                                      struct store_rejected_list *list, struct field_errors *errors)
 {
     struct store_walk walk = {
         .store = store,

@@ -39,8 +39,7 @@ static void copy_cut(struct span text, char *out, size_t out_size)
 
 static void read_info(struct span info, struct store_status *status)
 {
-    copy_cut(info_value(info, "redis_version"), status->redis_version,
-             sizeof status->redis_version);
+    copy_cut(info_value(info, "redis_version"), status->redis_version, sizeof status->redis_version);
     copy_cut(info_value(info, "maxmemory_policy"), status->maxmemory_policy,
              sizeof status->maxmemory_policy);
     status->is_append_only = info_int(info, "aof_enabled") == 1;
@@ -158,8 +157,7 @@ static enum store_result add_shard(struct store *store, uint32_t shard, redis_re
     return result;
 }
 
-static enum store_result read_shard(struct store *store, uint32_t shard,
-                                    struct store_status *status)
+static enum store_result read_shard(struct store *store, uint32_t shard, struct store_status *status)
 {
     redis_reply *replies[SHARD_COUNT];
     struct redis_command *commands[SHARD_COUNT] = {
@@ -252,10 +250,10 @@ enum store_result store_check_schema(struct store *store)
     struct span version = redis_reply_span(reply);
     if (redis_reply_kind_of(reply) != REDIS_REPLY_IS_NIL &&
         !span_equals_text(version, KEYS_SCHEMA_VERSION)) {
-        store_set_error(store,
-                        "namespace %s in Redis has layout version \"%.*s\", this petrel knows " KEYS_SCHEMA_VERSION,
-                        store->keys.namespace_name, version.size < 32 ? (int)version.size : 32,
-                        version.data);
+        store_set_error(
+            store,
+            "namespace %s in Redis has layout version \"%.*s\", this petrel knows " KEYS_SCHEMA_VERSION,
+            store->keys.namespace_name, version.size < 32 ? (int)version.size : 32, version.data);
         result = STORE_CONFLICT;
     }
     redis_client_free_reply(&reply);

@@ -66,8 +66,8 @@ static void insert(struct selection *selection, const struct sort_key *key,
 {
     struct store_subscriptions *list = selection->list;
     size_t place = list->count;
-    while (place > 0 && compare(key, list->items[place - 1]->created_at_ms,
-                                list->items[place - 1]->id) < 0)
+    while (place > 0 &&
+           compare(key, list->items[place - 1]->created_at_ms, list->items[place - 1]->id) < 0)
         place--;
     if (place > 0 && strcmp(list->items[place - 1]->id, subscription->id) == 0) {
         subscription_unref(&subscription); // HSCAN may show one twice

@@ -119,9 +119,9 @@ static enum store_result put_subscription(struct store *store,
     struct text text;
     text_init(&text, SUBSCRIPTION_JSON_MAX_BYTES);
     subscription_format_stored(subscription, &text);
-    enum store_result result = text.failed
-                                   ? store_fail_memory(store)
-                                   : put(store, subscription->id, text_span(&text), expected, is_put);
+    enum store_result result =
+        text.failed ? store_fail_memory(store)
+                    : put(store, subscription->id, text_span(&text), expected, is_put);
     if (text.data)
         explicit_bzero(text.data, text.size); // has the secrets
     text_fini(&text);
@@ -195,8 +195,7 @@ static enum store_result change_subscription(struct store *store, const char *id
     return STORE_CONFLICT;
 }
 
-static struct subscription *apply_patch(const struct change *change,
-                                        const struct subscription *from)
+static struct subscription *apply_patch(const struct change *change, const struct subscription *from)
 {
     return subscription_patch(from, change->body, clock_wall_ms(), change->errors);
 }
@@ -209,8 +208,7 @@ enum store_result store_patch_subscription(struct store *store, const char *id, 
     return change_subscription(store, id, &change, changed);
 }
 
-static struct subscription *apply_state(const struct change *change,
-                                        const struct subscription *from)
+static struct subscription *apply_state(const struct change *change, const struct subscription *from)
 {
     return subscription_with_state(from, change->state, change->reason, clock_wall_ms());
 }
@@ -255,8 +253,7 @@ enum store_result store_set_subscription_state(struct store *store, const char *
 static struct subscription *apply_rotation(const struct change *change,
                                            const struct subscription *from)
 {
-    return subscription_with_rotated_secret(from, change->secret, change->grace_ms,
-                                            clock_wall_ms());
+    return subscription_with_rotated_secret(from, change->secret, change->grace_ms, clock_wall_ms());
 }
 
 enum store_result store_rotate_secret(struct store *store, const char *id,

@@ -13,11 +13,7 @@
 #include "petrel/timestamp.h"
 #include "subscription_internal.h"
 
-enum {
-    TIMEOUT_MIN_MS = 100,
-    TIMEOUT_MAX_MS = 120000,
-    CONCURRENCY_MAX = 10000
-};
+enum { TIMEOUT_MIN_MS = 100, TIMEOUT_MAX_MS = 120000, CONCURRENCY_MAX = 10000 };
 
 static void refuse(struct subscription_draft *draft, const char *field, const char *message)
 {
@@ -57,8 +53,7 @@ void subscription_set_tenant(struct subscription_draft *draft, const cJSON *valu
 {
     struct span text = cJSON_IsString(value) ? span_of(value->valuestring) : SPAN("");
     if ((!cJSON_IsString(value) && !cJSON_IsNull(value)) || !event_is_tenant(text))
-        refuse(draft, "tenant",
-               "must be a string of at most 64 characters of A-Z a-z 0-9 _ . : -");
+        refuse(draft, "tenant", "must be a string of at most 64 characters of A-Z a-z 0-9 _ . : -");
     else
         span_copy(text, draft->subscription->tenant, sizeof draft->subscription->tenant);
 }
@@ -80,9 +75,10 @@ static void add_event_type(struct subscription_draft *draft, size_t index, const
     char field[FIELD_NAME_SIZE];
     snprintf(field, sizeof field, "event_types[%zu]", index);
     if (!cJSON_IsString(item) || !pattern_is_valid(span_of(item->valuestring))) {
-        refuse(draft, field,
-               "must be a type like invoice.paid, a prefix with a final * like invoice.*, or * for all; "
-               "at most 128 characters of A-Z a-z 0-9 _ . : / -");
+        refuse(
+            draft, field,
+            "must be a type like invoice.paid, a prefix with a final * like invoice.*, or * for all; "
+            "at most 128 characters of A-Z a-z 0-9 _ . : / -");
         return;
     }
     if (is_known_type(subscription, item->valuestring)) {

@@ -11,8 +11,7 @@
 #include "subscription_internal.h"
 
 #define SET_BY_PETREL "is set by petrel and can't be written"
-#define STATE_RULE                                                                                 \
-    "can't be written: use POST /v1/subscriptions/{id}/pause, /resume or /disable"
+#define STATE_RULE "can't be written: use POST /v1/subscriptions/{id}/pause, /resume or /disable"
 #define SECRET_RULE "can't be changed: use POST /v1/subscriptions/{id}/rotate-secret"
 
 struct field {
@@ -89,7 +88,8 @@ static cJSON *parse_body(struct span body, struct field_errors *errors)
         return NULL;
     }
     if (has_escaped_nul(body)) {
-        field_errors_add(errors, "", "the body has a NUL character (\\u0000), which no field may have");
+        field_errors_add(errors, "",
+                         "the body has a NUL character (\\u0000), which no field may have");
         return NULL;
     }
     cJSON *tree = cJSON_ParseWithLength(body.data, body.size);

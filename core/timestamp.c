@@ -174,8 +174,7 @@ static bool take_offset(struct span *text, int *offset_s)
     int hours;
     int minutes;
     if (!take_either(text, '+', '-') || !take_digits(text, 2, &hours) ||
-        !take_text(text, SPAN(":")) || !take_digits(text, 2, &minutes) || hours > 23 ||
-        minutes > 59)
+        !take_text(text, SPAN(":")) || !take_digits(text, 2, &minutes) || hours > 23 || minutes > 59)
         return false;
     *offset_s = (hours * 60 + minutes) * 60 * (is_west ? -1 : 1);
     return true;
@@ -328,8 +327,7 @@ bool duration_parse(struct span text, int64_t *ms)
         return true;
     }
     struct span number = {.data = text.data};
-    while (number.size < text.size && text.data[number.size] >= '0' &&
-           text.data[number.size] <= '9')
+    while (number.size < text.size && text.data[number.size] >= '0' && text.data[number.size] <= '9')
         number.size++;
     uint64_t count;
     if (!span_to_uint64(number, &count))

@@ -80,9 +80,9 @@ bool attempt_start(struct sender *sender, const struct delivery *delivery, int64
 {
     const struct subscription *subscription = delivery->subscription;
     struct header_lines lines = {0};
-    text_init(&lines.text, OWN_HEADER_BYTES + SIGNATURES_MAX_BYTES +
-                               HEADER_MAX_COUNT *
-                                   (HEADER_NAME_MAX_BYTES + HEADER_VALUE_MAX_BYTES + 4));
+    text_init(&lines.text,
+              OWN_HEADER_BYTES + SIGNATURES_MAX_BYTES +
+                  HEADER_MAX_COUNT * (HEADER_NAME_MAX_BYTES + HEADER_VALUE_MAX_BYTES + 4));
     bool is_ready = add_own_headers(delivery, &lines);
     for (size_t i = 0; i < subscription->header_count && i < HEADER_MAX_COUNT; i++)
         add_line(&lines, subscription->headers[i].name, subscription->headers[i].value);

@@ -99,8 +99,8 @@ static void publish(struct catalog *catalog)
     struct subscription **all = calloc(count ? count : 1, sizeof(struct subscription *));
     assert(all);
     struct entry *entry, *next;
-    HASH_ITER(hh, catalog->by_id, entry, next)
-    all[i++] = entry->subscription;
+    HASH_ITER (hh, catalog->by_id, entry, next)
+        all[i++] = entry->subscription;
     struct snapshot *snapshot = snapshot_create(all, count);
     free(all);
     if (!snapshot) {
@@ -129,9 +129,9 @@ static void load(struct catalog *catalog);
 static void on_loaded(struct catalog *catalog)
 {
     struct entry *entry, *next;
-    HASH_ITER(hh, catalog->by_id, entry, next)
-    if (!entry->is_marked)
-        entry_free(catalog, entry);
+    HASH_ITER (hh, catalog->by_id, entry, next)
+        if (!entry->is_marked)
+            entry_free(catalog, entry);
     catalog->is_loading = false;
     if (!catalog->is_loaded)
         log_info("subscriptions loaded", LOG_INT("count", HASH_COUNT(catalog->by_id)));
@@ -187,8 +187,8 @@ static void on_position(void *arg, redis_reply *reply)
     if (!id.size || !span_copy(id, catalog->position, sizeof catalog->position))
         span_copy(SPAN("0-0"), catalog->position, sizeof catalog->position);
     struct entry *entry, *next;
-    HASH_ITER(hh, catalog->by_id, entry, next)
-    entry->is_marked = false;
+    HASH_ITER (hh, catalog->by_id, entry, next)
+        entry->is_marked = false;
     scan(catalog, "0");
 }
 
@@ -262,8 +262,8 @@ static void refetch_changed(struct catalog *catalog, redis_reply *changes)
         redis_reply *id = redis_reply_field(redis_reply_at(change, 1), "id");
         span_copy(redis_reply_span(redis_reply_at(change, 0)), catalog->position,
                   sizeof catalog->position);
-        if (!id || !span_copy(redis_reply_span(id), refetch->ids[refetch->count],
-                              sizeof refetch->ids[0]))
+        if (!id ||
+            !span_copy(redis_reply_span(id), refetch->ids[refetch->count], sizeof refetch->ids[0]))
             continue;
         redis_command_add_text(command, refetch->ids[refetch->count++]);
     }
@@ -327,8 +327,7 @@ void catalog_tick(struct catalog *catalog)
 static void announce_disabled(struct catalog *catalog, const struct subscription *disabled)
 {
     struct entry *entry, *next;
-    HASH_ITER(hh, catalog->by_id, entry, next)
-    {
+    HASH_ITER (hh, catalog->by_id, entry, next) {
         if (!subscription_wants(entry->subscription, span_of(disabled->tenant),
                                 SPAN(OWN_EVENT_SUBSCRIPTION_DISABLED)))
             continue;
@@ -344,8 +343,8 @@ void catalog_disable(struct catalog *catalog, const char *id, const char *reason
     HASH_FIND_STR(catalog->by_id, id, entry);
     if (!entry || entry->subscription->state == SUBSCRIPTION_DISABLED)
         return;
-    struct subscription *disabled = subscription_with_state(
-        entry->subscription, SUBSCRIPTION_DISABLED, reason, clock_wall_ms());
+    struct subscription *disabled =
+        subscription_with_state(entry->subscription, SUBSCRIPTION_DISABLED, reason, clock_wall_ms());
     struct text stored;
     text_init(&stored, SUBSCRIPTION_JSON_MAX_BYTES);
     if (disabled)
@@ -414,8 +413,8 @@ void catalog_destroy(struct catalog **catalog)
     if (!*catalog)
         return;
     struct entry *entry, *next;
-    HASH_ITER(hh, (*catalog)->by_id, entry, next)
-    entry_free(*catalog, entry);
+    HASH_ITER (hh, (*catalog)->by_id, entry, next)
+        entry_free(*catalog, entry);
     free(*catalog);
     *catalog = NULL;
 }

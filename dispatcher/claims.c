@@ -339,8 +339,7 @@ static void on_renew_timer(uv_timer_t *timer)
 void claims_add_key(const struct claims *claims, struct redis_command *command, uint32_t shard,
                     enum key_name name, const char *suffix)
 {
-    struct key key =
-        keys_format(&claims->worker->engine->keys, shard, name, span_of(suffix));
+    struct key key = keys_format(&claims->worker->engine->keys, shard, name, span_of(suffix));
     redis_command_add_key(command, &key);
 }
 

@@ -58,8 +58,8 @@ void claims_bury_lost(struct claims *claims, uint32_t shard, const char *event_i
     delivery->own_event = empty;
     delivery->event = empty;
     metrics_add(METRIC_DATA_LOSS, 1);
-    log_error("data loss: Redis has no copy of a parked event any more",
-              LOG_STR("event", event_id), LOG_STR("subscription", delivery->subscription_id));
+    log_error("data loss: Redis has no copy of a parked event any more", LOG_STR("event", event_id),
+              LOG_STR("subscription", delivery->subscription_id));
     bury(claims, delivery, "payload_lost");
 }
 

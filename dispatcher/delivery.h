@@ -17,20 +17,20 @@ struct arrival;
 enum delivery_end {
     DELIVERY_UNSETTLED, // Redis doesn't have it: the entry must stay pending
     DELIVERY_ARRIVED,   // 2xx; the origin records it
-    DELIVERY_RECORDED,  // parked or buried: the script has recorded it (and acknowledged a sole one)
+    DELIVERY_RECORDED, // parked or buried: the script has recorded it (and acknowledged a sole one)
 };
 
 struct delivery {
-    struct mail mail; // first: a delivery is a letter
-    struct delivery *next, *previous; // in the lane's waiting list, or the claims' list
+    struct mail mail;                  // first: a delivery is a letter
+    struct delivery *next, *previous;  // in the lane's waiting list, or the claims' list
     struct subscription *subscription; // a reference; NULL for a deleted subscription's
     char subscription_id[EVENT_SUBSCRIPTION_SIZE];
-    const struct event *event; // of the arrival, or own_event
-    struct lane *lane;         // at home, while waiting or attempted
-    uint32_t attempts;         // made so far
+    const struct event *event;                 // of the arrival, or own_event
+    struct lane *lane;                         // at home, while waiting or attempted
+    uint32_t attempts;                         // made so far
     int64_t first_attempt_ms, last_attempt_ms; // wall; 0: none
     int32_t last_status;
-    char last_error[32]; // "-" when none
+    char last_error[32];      // "-" when none
     const char *death_reason; // static; set when it is given up
     // fresh
     struct arrival *arrival; // origin's; NULL when claimed

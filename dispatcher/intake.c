@@ -371,8 +371,7 @@ void intake_destroy(struct intake **intake)
     if (!*intake)
         return;
     struct arrival *arrival, *next;
-    HASH_ITER(hh, (*intake)->by_key, arrival, next)
-    {
+    HASH_ITER (hh, (*intake)->by_key, arrival, next) {
         HASH_DEL((*intake)->by_key, arrival);
         event_destroy(&arrival->event);
         free(arrival);

@@ -20,9 +20,9 @@ struct arrival {
     struct event *event;  // NULL once rejected
     uint32_t outstanding; // deliveries not back yet
     uint32_t fan_out;
-    bool is_taken_over; // it was pending before we got it: some deliveries may be settled
-    bool has_record;    // settled:<entry> may exist
-    bool is_stuck;      // a delivery came back unsettled: stays pending
+    bool is_taken_over;   // it was pending before we got it: some deliveries may be settled
+    bool has_record;      // settled:<entry> may exist
+    bool is_stuck;        // a delivery came back unsettled: stays pending
     bool is_acknowledged; // by a script, together with the parking of its only delivery
     struct arrival *next_in_batch;
 };
@@ -30,12 +30,12 @@ struct arrival {
 struct intake *intake_create(struct worker *worker);
 // Starts reading once there is a snapshot. Calling it again is harmless.
 void intake_start(struct intake *intake);
-void intake_stop(struct intake *intake);                  // reads nothing more
+void intake_stop(struct intake *intake); // reads nothing more
 // While stopping: ends a blocking read. Repeated, since one that overtakes its read has no effect.
 void intake_unblock(struct intake *intake);
-bool intake_is_empty(const struct intake *intake);        // stopped, and nothing in hand
-void intake_close(struct intake *intake);                 // drops the connection
-void intake_destroy(struct intake **intake);              // after the loop has ended
+bool intake_is_empty(const struct intake *intake); // stopped, and nothing in hand
+void intake_close(struct intake *intake);          // drops the connection
+void intake_destroy(struct intake **intake);       // after the loop has ended
 void intake_on_returned(struct intake *intake, struct delivery *delivery);
 void intake_on_acknowledged(struct intake *intake, struct arrival *arrival);
 // Takes over what a dead consumer holds in a shard; then posts MAIL_REAPED.

@@ -19,10 +19,10 @@ struct intake {
     uint32_t review_shard;
     char review_from[EVENT_ENTRY_ID_SIZE];
 
-    struct arrival *by_key; // uthash; everything in hand
-    size_t in_hand;         // arrivals
-    size_t fanned_out;      // deliveries not back yet
-    size_t unanswered;      // other commands under way
+    struct arrival *by_key;         // uthash; everything in hand
+    size_t in_hand;                 // arrivals
+    size_t fanned_out;              // deliveries not back yet
+    size_t unanswered;              // other commands under way
     struct delivery *arrived_first; // arrived parts of arrivals still pending, to be noted
     uv_timer_t note_timer, retry_timer;
 };

@@ -188,8 +188,7 @@ void lanes_park_unattempted(struct lanes *lanes, struct delivery *delivery, int6
 {
     metrics_add(METRIC_DELIVERIES_PARKED_OVERFLOW, 1);
     lanes->parking++;
-    struct subscription *current =
-        snapshot_find(lanes->worker->snapshot, delivery->subscription_id);
+    struct subscription *current = snapshot_find(lanes->worker->snapshot, delivery->subscription_id);
     struct ledger_move move = {
         .delivery = delivery,
         .delay_ms = delay_ms,
@@ -205,8 +204,7 @@ void lanes_park_unattempted(struct lanes *lanes, struct delivery *delivery, int6
 // The subscription as it is now may differ from the one the delivery was matched with.
 static void refresh_subscription(struct lanes *lanes, struct delivery *delivery)
 {
-    struct subscription *current =
-        snapshot_find(lanes->worker->snapshot, delivery->subscription_id);
+    struct subscription *current = snapshot_find(lanes->worker->snapshot, delivery->subscription_id);
     if (!current || current == delivery->subscription)
         return;
     subscription_unref(&delivery->subscription);
@@ -322,8 +320,8 @@ void lanes_drain(struct lanes *lanes)
 void lanes_on_snapshot(struct lanes *lanes)
 {
     struct lane *lane, *next;
-    HASH_ITER(hh, lanes->by_id, lane, next)
-    lanes_release(lanes, lane);
+    HASH_ITER (hh, lanes->by_id, lane, next)
+        lanes_release(lanes, lane);
 }
 
 bool lanes_is_empty(const struct lanes *lanes)
@@ -341,8 +339,7 @@ void lanes_destroy(struct lanes **lanes)
     if (!*lanes)
         return;
     struct lane *lane, *next;
-    HASH_ITER(hh, (*lanes)->by_id, lane, next)
-    {
+    HASH_ITER (hh, (*lanes)->by_id, lane, next) {
         while (lane->waiting) {
             struct delivery *delivery = take_waiting(*lanes, lane);
             delivery_destroy(&delivery);

@@ -17,12 +17,12 @@ struct lane {
     struct lanes *owner;
     char id[EVENT_SUBSCRIPTION_SIZE];
     struct lane *next_hungry, *previous_hungry; // while something waits
-    uint32_t cap;       // attempts at once
-    uint32_t in_flight; // attempts running
-    uint32_t promised;  // slots kept for a claim under way
+    uint32_t cap;                               // attempts at once
+    uint32_t in_flight;                         // attempts running
+    uint32_t promised;                          // slots kept for a claim under way
     struct delivery *waiting_first, *waiting_last;
     uint32_t waiting;
-    bool is_congested;       // it overflowed into its queue: newcomers go behind, until that is drained
+    bool is_congested; // it overflowed into its queue: newcomers go behind, until that is drained
     uint64_t backlog_shards; // bit per shard: more is due there than there were slots for
     int64_t hold_until_ms;   // mono; the subscriber asked to wait (Retry-After, 429, 503)
     int64_t average_ms;      // of an attempt; -1: none seen
@@ -37,7 +37,7 @@ void lanes_attempt_claimed(struct lanes *lanes, struct delivery *delivery);
 void lanes_on_snapshot(struct lanes *lanes); // forgets lanes with nothing left to remember
 bool lanes_is_empty(const struct lanes *lanes);
 void lanes_park_all(struct lanes *lanes); // what waits goes to the queues
-void lanes_drain(struct lanes *lanes); // parks what waits; what is attempted goes on
+void lanes_drain(struct lanes *lanes);    // parks what waits; what is attempted goes on
 
 // For claims. How many slots a claim may fill now (0: none, or held back), promised until given back.
 struct lane *lanes_find(struct lanes *lanes, struct subscription *subscription);

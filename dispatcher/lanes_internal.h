@@ -9,12 +9,12 @@
 
 struct lanes {
     struct worker *worker;
-    struct lane *by_id;                       // uthash
-    struct lane *hungry_first, *hungry_last;  // lanes in which something waits, in turn
-    uint32_t in_flight, claimed_in_flight;    // attempts running; of them, claimed ones
-    uint32_t promised;                        // slots promised to claims
-    uint32_t parking;                         // moves of fresh deliveries that Redis hasn't answered
-    struct delivery *failed_first; // attempts that could not even be started
+    struct lane *by_id;                      // uthash
+    struct lane *hungry_first, *hungry_last; // lanes in which something waits, in turn
+    uint32_t in_flight, claimed_in_flight;   // attempts running; of them, claimed ones
+    uint32_t promised;                       // slots promised to claims
+    uint32_t parking;                        // moves of fresh deliveries that Redis hasn't answered
+    struct delivery *failed_first;           // attempts that could not even be started
     uv_timer_t sweep;
     bool is_draining;
 };

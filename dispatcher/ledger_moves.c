@@ -60,8 +60,8 @@ static void send_move(struct ledger *ledger, const struct ledger_move *move, enu
 static void add_key(struct redis_command *command, const struct ledger *ledger,
                     const struct delivery *delivery, enum key_name name, const char *suffix)
 {
-    struct key key = keys_format(&ledger->worker->engine->keys, delivery->event->shard, name,
-                                 span_of(suffix));
+    struct key key =
+        keys_format(&ledger->worker->engine->keys, delivery->event->shard, name, span_of(suffix));
     redis_command_add_key(command, &key);
 }
 

@@ -2,7 +2,6 @@
 // A list behind a lock; only the letter that finds it empty wakes the receiver, who takes the list whole.
 #include "mailbox.h"
 
-
 void mail_list_push(struct mail_list *list, struct mail *mail)
 {
     mail->next = NULL;

@@ -59,9 +59,8 @@ void own_events_delivery_dead(const struct worker *worker, const struct delivery
 {
     const struct event *event = delivery->event;
     struct subscription *any;
-    if (event_is_own(event->type) ||
-        !snapshot_match(worker->snapshot, span_of(event->tenant), SPAN(OWN_EVENT_DELIVERY_DEAD),
-                        &any, 1))
+    if (event_is_own(event->type) || !snapshot_match(worker->snapshot, span_of(event->tenant),
+                                                     SPAN(OWN_EVENT_DELIVERY_DEAD), &any, 1))
         return;
     struct text id, data;
     text_init(&id, EVENT_ID_SIZE + EVENT_SUBSCRIPTION_SIZE);

@@ -240,8 +240,7 @@ static bool open_multi(struct sender *sender, struct multi *multi)
     curl_multi_setopt(multi->handle, CURLMOPT_TIMERFUNCTION, on_timer);
     curl_multi_setopt(multi->handle, CURLMOPT_TIMERDATA, multi);
     // At least the number in flight: keeping fewer than are used costs a connection per request.
-    curl_multi_setopt(multi->handle, CURLMOPT_MAXCONNECTS,
-                      (long)sender->options.max_transfers + 16);
+    curl_multi_setopt(multi->handle, CURLMOPT_MAXCONNECTS, (long)sender->options.max_transfers + 16);
     return true;
 }
 

@@ -96,8 +96,7 @@ static void on_tick(uv_timer_t *timer)
 bool worker_was_frozen(const struct worker *worker)
 {
     // Half of it: the others count from our last heartbeat, which may be a second older than the freeze.
-    return clock_mono_ms() - worker->last_tick_ms >
-           worker->engine->config->instance_timeout_ms / 2;
+    return clock_mono_ms() - worker->last_tick_ms > worker->engine->config->instance_timeout_ms / 2;
 }
 
 // ---- the end

@@ -35,7 +35,7 @@ struct worker {
     struct claims *claims;
     struct ledger *ledger;
     uv_timer_t tick_timer, drain_timer;
-    int64_t last_tick_ms; // mono; long ago means that the process was frozen
+    int64_t last_tick_ms;      // mono; long ago means that the process was frozen
     int64_t drain_deadline_ms; // mono
     bool is_draining, is_drained, is_stopping;
     uint64_t random_state;

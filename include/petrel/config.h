@@ -35,11 +35,11 @@ struct config {
     char *ca_file; // --ca-file: PEM bundle that verifies subscribers; "" = the system's
     uint64_t max_event_bytes;
     int64_t dedupe_window_ms;
-    uint64_t retain_events;    // entries of the stream kept after they are settled; by count …
-    int64_t retain_age_ms;     // … and by age; 0 = no bound by age ("100000" or "100000,7d")
+    uint64_t retain_events;      // entries of the stream kept after they are settled; by count …
+    int64_t retain_age_ms;       // … and by age; 0 = no bound by age ("100000" or "100000,7d")
     int64_t instance_timeout_ms; // a silent instance is taken for dead after this
-    int64_t rotation_grace_ms; // how long a rotated secret keeps signing
-    uint64_t attempts_log;     // entries kept in the attempts stream, per shard
+    int64_t rotation_grace_ms;   // how long a rotated secret keeps signing
+    uint64_t attempts_log;       // entries kept in the attempts stream, per shard
     enum log_level log_level;
     enum log_format log_format;
     enum config_origin origins[CONFIG_MAX_KEYS]; // by the table's index; read it with config_describe
@@ -61,7 +61,7 @@ struct config_item {
     const char *type;        // "duration", "list of durations", "bytes" …
     const char *meaning;     // one sentence
     const char *default_text;
-    bool is_secret;          // value is never printed
+    bool is_secret; // value is never printed
     enum config_origin origin;
 };
 size_t config_count(void);

@@ -10,6 +10,6 @@ enum { DIGEST_HEX_SIZE = 65, DIGEST_SHA1_HEX_SIZE = 41 };
 
 void digest_sha256_hex(struct span bytes, char out[DIGEST_HEX_SIZE]);
 void digest_sha1_hex(struct span bytes, char out[DIGEST_SHA1_HEX_SIZE]); // not for security
-bool digest_equals(const void *a, const void *b, size_t size); // constant time
+bool digest_equals(const void *a, const void *b, size_t size);           // constant time
 
 #endif

@@ -32,7 +32,7 @@ enum { HTTP_RESPONSE_HEADERS_MAX = 12 };
 
 struct http_response {
     unsigned status;
-    struct text body;        // initialised by the server, freed by it
+    struct text body;         // initialised by the server, freed by it
     const char *content_type; // static, or NULL
     struct {
         const char *name; // static

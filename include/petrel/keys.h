@@ -9,11 +9,7 @@
 
 #include "petrel/text.h"
 
-enum {
-    KEY_MAX_BYTES = 320,
-    NAMESPACE_MAX_BYTES = 64,
-    SHARDS_MAX = 64
-};
+enum { KEY_MAX_BYTES = 320, NAMESPACE_MAX_BYTES = 64, SHARDS_MAX = 64 };
 
 enum key_name {
     // per shard
@@ -23,8 +19,8 @@ enum key_name {
     KEY_REJECTED, // stream of entries that are no event
     KEY_ATTEMPTS, // stream, capped: the attempts log
     KEY_MARKS,    // zset: entry id → entries added up to it, one a second: ranks for trimming
-    KEY_TOTALS,   // hash: parked (deliveries parked now), delivered, dead, rejected, duplicates so far
-    KEY_QUEUE,       // + subscription: zset event id → due time, ms (lease expiry while leased)
+    KEY_TOTALS, // hash: parked (deliveries parked now), delivered, dead, rejected, duplicates so far
+    KEY_QUEUE,  // + subscription: zset event id → due time, ms (lease expiry while leased)
     KEY_PARKED,      // + subscription: hash event id → state
     KEY_MESSAGE,     // + event id: hash, one copy of a parked or dead event
     KEY_DEAD_LETTER, // + dead letter id: hash

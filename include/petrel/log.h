@@ -21,7 +21,8 @@ struct log_field {
 
 #define LOG_STR(k, v) ((struct log_field){.key = (k), .kind = LOG_VALUE_SPAN, .span = span_of(v)})
 #define LOG_SPAN(k, v) ((struct log_field){.key = (k), .kind = LOG_VALUE_SPAN, .span = (v)})
-#define LOG_INT(k, v) ((struct log_field){.key = (k), .kind = LOG_VALUE_INT, .number = (int64_t)(v)})
+#define LOG_INT(k, v)                                                                              \
+    ((struct log_field){.key = (k), .kind = LOG_VALUE_INT, .number = (int64_t)(v)})
 
 void log_configure(enum log_level level, enum log_format format); // before threads start
 bool log_is_on(enum log_level level);
@@ -30,7 +31,7 @@ bool log_is_on(enum log_level level);
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 
 #define LOG_AT(level, event, ...)                                                                  \
-    log_write((level), (event), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) {.key = NULL}})
+    log_write((level), (event), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.key = NULL}})
 #define log_debug(event, ...) LOG_AT(LOG_LEVEL_DEBUG, event, __VA_ARGS__)
 #define log_info(event, ...) LOG_AT(LOG_LEVEL_INFO, event, __VA_ARGS__)
 #define log_warn(event, ...) LOG_AT(LOG_LEVEL_WARN, event, __VA_ARGS__)

@@ -38,8 +38,8 @@ enum redis_reply_kind redis_reply_kind_of(redis_reply *reply); // NULL counts as
 bool redis_reply_is_error(redis_reply *reply);                 // NULL too
 bool redis_reply_is_ok(redis_reply *reply);                    // neither NULL nor an error
 struct span redis_reply_span(redis_reply *reply);              // text or error; else empty
-int64_t redis_reply_int(redis_reply *reply);                   // integer, or text that is one; else 0
-size_t redis_reply_count(redis_reply *reply);                  // 0 unless an array
+int64_t redis_reply_int(redis_reply *reply);  // integer, or text that is one; else 0
+size_t redis_reply_count(redis_reply *reply); // 0 unless an array
 redis_reply *redis_reply_at(redis_reply *reply, size_t index); // NULL beyond the end
 // The value after `name` in a flat array of names and values; NULL if absent.
 redis_reply *redis_reply_field(redis_reply *reply, const char *name);

@@ -23,7 +23,8 @@ struct redis_link_options {
     void *arg;
 };
 
-struct redis_link *redis_link_create(struct uv_loop_s *loop, const struct redis_link_options *options);
+struct redis_link *redis_link_create(struct uv_loop_s *loop,
+                                     const struct redis_link_options *options);
 // Stops reconnecting and drops the connection; outstanding callbacks run (reply NULL) before on_closed.
 // The link is freed after on_closed returns.
 void redis_link_close(struct redis_link *link, void (*on_closed)(void *arg), void *arg);

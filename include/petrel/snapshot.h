@@ -15,7 +15,8 @@ struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot **snapshot);
 
 size_t snapshot_count(const struct snapshot *snapshot);
-struct subscription *snapshot_find(const struct snapshot *snapshot, const char *id); // borrowed; or NULL
+struct subscription *snapshot_find(const struct snapshot *snapshot,
+                                   const char *id); // borrowed; or NULL
 
 // The subscriptions that want (tenant, type), whatever their state, each once, in no set order. Fills up
 // to `capacity` borrowed pointers and returns how many there are in all (may be more than capacity).

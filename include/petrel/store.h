@@ -28,7 +28,7 @@ struct store {
     struct redis_client *client; // borrowed
     struct keys keys;
     uint64_t max_event_bytes;
-    uint32_t max_concurrency;  // configured default, for views
+    uint32_t max_concurrency; // configured default, for views
     int64_t rotation_grace_ms;
     char error[REDIS_CLIENT_ERROR_SIZE]; // what went wrong, for FULL, CONFLICT and UNAVAILABLE
 };
@@ -44,7 +44,7 @@ enum store_result store_publish_event(struct store *store, const struct store_pu
                                       char id[EVENT_ID_SIZE], struct field_errors *errors);
 
 enum store_delivery_state {
-    STORE_DELIVERY_PENDING,   // read by a dispatcher, not settled
+    STORE_DELIVERY_PENDING, // read by a dispatcher, not settled
     STORE_DELIVERY_PARKED,
     STORE_DELIVERY_DELIVERED,
     STORE_DELIVERY_DEAD,
@@ -98,8 +98,8 @@ enum store_result store_list_subscriptions(struct store *store,
                                            struct store_subscriptions *list,
                                            struct field_errors *errors);
 void store_subscriptions_fini(struct store_subscriptions *list);
-enum store_result store_patch_subscription(struct store *store, const char *id,
-                                           struct span body, struct subscription **changed,
+enum store_result store_patch_subscription(struct store *store, const char *id, struct span body,
+                                           struct subscription **changed,
                                            struct field_errors *errors);
 enum store_result store_delete_subscription(struct store *store, const char *id);
 // Resuming also wakes its queue in every shard.
@@ -128,7 +128,7 @@ struct store_dead_letter {
     int64_t first_attempt_at_ms, last_attempt_at_ms, died_at_ms;
     int32_t last_status; // 0: none
     char last_error[64];
-    char *last_response;     // first 1 KiB of the last response's body; owned; may hold any bytes
+    char *last_response; // first 1 KiB of the last response's body; owned; may hold any bytes
     size_t last_response_size;
     struct event *message; // owned; only from store_find_dead_letter; NULL if the copy is gone
 };
@@ -175,8 +175,7 @@ struct store_attempts { // newest first
     char next_cursor[STORE_CURSOR_SIZE];
 };
 enum store_result store_list_attempts(struct store *store, const struct store_attempt_filter *filter,
-                                      const char *cursor, size_t limit,
-                                      struct store_attempts *list,
+                                      const char *cursor, size_t limit, struct store_attempts *list,
                                       struct field_errors *errors);
 void store_attempts_fini(struct store_attempts *list);
 
@@ -193,17 +192,16 @@ struct store_rejected_list { // newest first
     char next_cursor[STORE_CURSOR_SIZE];
 };
 enum store_result store_list_rejected(struct store *store, const char *cursor, size_t limit,
-                                      struct store_rejected_list *list,
-                                      struct field_errors *errors);
+                                      struct store_rejected_list *list, struct field_errors *errors);
 void store_rejected_fini(struct store_rejected_list *list);
 
 // ---- state of the whole (store_status.c)
 struct store_status { // over all shards
     int64_t stream_length, stream_lag, stream_pending;
     int64_t parked, dead, rejected;
-    bool has_group;       // in every shard that has a stream
-    bool is_append_only;  // AOF on
-    bool is_evicting;     // a maxmemory policy other than noeviction, with maxmemory set
+    bool has_group;      // in every shard that has a stream
+    bool is_append_only; // AOF on
+    bool is_evicting;    // a maxmemory policy other than noeviction, with maxmemory set
     char redis_version[32];
     char append_fsync[16];
     char maxmemory_policy[32];

@@ -50,7 +50,8 @@ static int unit_failures; // of the case that runs
     do {                                                                                           \
         const char *unit_a = (actual), *unit_e = (expected);                                       \
         if (!unit_a || strcmp(unit_a, unit_e) != 0)                                                \
-            UNIT_FAIL("%s is \"%s\", expected \"%s\"", #actual, unit_a ? unit_a : "(null)", unit_e); \
+            UNIT_FAIL("%s is \"%s\", expected \"%s\"", #actual, unit_a ? unit_a : "(null)",        \
+                      unit_e);                                                                     \
     } while (0)
 
 // For tables: says which row failed.

@@ -24,9 +24,8 @@ static struct listen_request signed_request(void)
 
 static struct listen_request request_with(const char *id, struct span body)
 {
-    return (struct listen_request){.headers = {.id = span_of(id)},
-                                   .body = body,
-                                   .received_wall_ms = INT64_C(1769860800500)};
+    return (struct listen_request){
+        .headers = {.id = span_of(id)}, .body = body, .received_wall_ms = INT64_C(1769860800500)};
 }
 
 static struct listen create(const char *secret)
@@ -121,7 +120,8 @@ TEST(type_and_age_come_from_the_body)
 {
     struct listen listen = create(NULL);
     struct listen_request request = request_with(
-        "msg_a", SPAN("{\"type\":\"invoice.paid\",\"timestamp\":\"2026-01-31T12:00:00.000Z\",\"data\":1}"));
+        "msg_a",
+        SPAN("{\"type\":\"invoice.paid\",\"timestamp\":\"2026-01-31T12:00:00.000Z\",\"data\":1}"));
     struct listen_delivery delivery;
     request.headers.timestamp = SPAN("1769860795");
     listen_receive(&listen, &request, &delivery);
@@ -164,11 +164,12 @@ TEST(the_json_line_is_whole)
     text_init(&out, 100000);
     listen_receive(&listen, &request, &delivery);
     listen_format_json(&request, &delivery, &out);
-    CHECK_STR(text_string(&out),
-              "{\"received_at\":\"2021-02-25T15:02:10.000Z\",\"verified\":true,\"why\":\"\","
-              "\"id\":\"msg_p5jXN8AQM9LWM0D4loKWxJek\",\"type\":\"\",\"attempt\":1,\"seen\":1,\"status\":200,"
-              "\"sent_s_ago\":0,\"event_age_ms\":null,\"method\":\"POST\",\"target\":\"/hooks\","
-              "\"content_type\":\"application/json\",\"body\":\"{\\\"test\\\": 2432232314}\"}\n");
+    CHECK_STR(
+        text_string(&out),
+        "{\"received_at\":\"2021-02-25T15:02:10.000Z\",\"verified\":true,\"why\":\"\","
+        "\"id\":\"msg_p5jXN8AQM9LWM0D4loKWxJek\",\"type\":\"\",\"attempt\":1,\"seen\":1,\"status\":200,"
+        "\"sent_s_ago\":0,\"event_age_ms\":null,\"method\":\"POST\",\"target\":\"/hooks\","
+        "\"content_type\":\"application/json\",\"body\":\"{\\\"test\\\": 2432232314}\"}\n");
     text_fini(&out);
     listen_fini(&listen);
 }
@@ -182,11 +183,13 @@ TEST(the_line_for_people_is_harmless)
     text_init(&out, 100000);
     listen_receive(&listen, &request, &delivery);
     listen_format_text(&request, &delivery, &out);
-    CHECK_STR(text_string(&out), "12:00:00.500Z  unverified  -  msg_\\x1b]0;x\\x07  attempt -  answered 200\n"
-                                 "    a\\x0ab\n");
+    CHECK_STR(text_string(&out),
+              "12:00:00.500Z  unverified  -  msg_\\x1b]0;x\\x07  attempt -  answered 200\n"
+              "    a\\x0ab\n");
     text_clear(&out);
     listen_format_counts(&listen.counts, &out);
-    CHECK_STR(text_string(&out), "1 request: 0 verified, 1 unverified (no secret given); 1 webhook-id, 0 repeats\n");
+    CHECK_STR(text_string(&out),
+              "1 request: 0 verified, 1 unverified (no secret given); 1 webhook-id, 0 repeats\n");
     text_fini(&out);
     listen_fini(&listen);
 }

@@ -33,8 +33,8 @@ TEST(a_typing_error_finds_its_name)
     static const struct {
         const char *typed, *expected;
     } cases[] = {
-        {"serv", "serve"},   {"srve", "serve"},      {"evrify", "verify"},
-        {"lisen", "listen"}, {"confgi", "config"},   {"subscription", "subscriptions"},
+        {"serv", "serve"},        {"srve", "serve"},      {"evrify", "verify"},
+        {"lisen", "listen"},      {"confgi", "config"},   {"subscription", "subscriptions"},
         {"sub", "subscriptions"}, {"publsih", "publish"}, {"attempst", "attempts"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

@@ -166,7 +166,8 @@ TEST(values_come_back_as_they_are_written)
         CHECK_STR(error, "");
         if (!config)
             continue;
-        CHECK_STR(value_of(config, rows[i].key), rows[i].expected ? rows[i].expected : rows[i].value);
+        CHECK_STR(value_of(config, rows[i].key),
+                  rows[i].expected ? rows[i].expected : rows[i].value);
         CHECK_INT(origin_of(config, rows[i].key), CONFIG_FROM_FILE);
         config_destroy(&config);
     }
@@ -218,7 +219,8 @@ TEST(bad_values_say_key_value_origin_and_what_is_right)
         CHECK_ROW(strstr(error, rows[i].part) != NULL, error);
         CHECK_ROW(strstr(error, where) != NULL, error);
         CHECK_ROW(strchr(error, '\n') == NULL, error);
-        bool is_hidden = strcmp(rows[i].key, "admin-key") == 0 || strcmp(rows[i].key, "redis-url") == 0;
+        bool is_hidden =
+            strcmp(rows[i].key, "admin-key") == 0 || strcmp(rows[i].key, "redis-url") == 0;
         CHECK_ROW(strstr(error, is_hidden ? "\"(hidden)\"" : rows[i].value) != NULL, error);
     }
     CHECK(load("--redis-url|redis://:hunter2@h:x") == NULL);
@@ -266,8 +268,7 @@ TEST(flags_beat_environment_beats_file_beats_default)
 
 TEST(known_flags_are_taken_and_other_words_stay)
 {
-    struct config *config =
-        load("add|--shards|2|--url|http://x|--workers=1|-v|--|--shards|9");
+    struct config *config = load("add|--shards|2|--url|http://x|--workers=1|-v|--|--shards|9");
     CHECK_INT(config->shards, 2);
     CHECK_INT(config->workers, 1);
     CHECK_INT(args_left, 7);
@@ -320,7 +321,8 @@ TEST(faults_of_the_file_are_told_with_their_line)
     static const struct {
         const char *text, *expected;
     } rows[] = {
-        {"shards = 2\nworker = 3\n", "petrel.conf:2: there is no key \"worker\"; did you mean workers?"},
+        {"shards = 2\nworker = 3\n",
+         "petrel.conf:2: there is no key \"worker\"; did you mean workers?"},
         {"retry-shedule = 5s\n",
          "petrel.conf:1: there is no key \"retry-shedule\"; did you mean retry_schedule?"},
         {"frobnicate = 1\n", "petrel.conf:1: there is no key \"frobnicate\""},

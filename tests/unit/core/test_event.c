@@ -87,8 +87,7 @@ TEST(every_field)
     CHECK_STR(event->tenant, "t.A_b:1-2");
     CHECK_STR(event->subscription, "sub_1");
     CHECK_STR(event->traceparent, TRACE);
-    CHECK_STR(event->body,
-              "{\"type\":\"a\",\"timestamp\":\"2020-02-29T22:59:59.500Z\",\"data\":1}");
+    CHECK_STR(event->body, "{\"type\":\"a\",\"timestamp\":\"2020-02-29T22:59:59.500Z\",\"data\":1}");
     event_destroy(&event);
 }
 
@@ -133,8 +132,7 @@ TEST(payloads_are_any_bytes)
             continue;
         CHECK_STR(event->content_type, "application/json");
         CHECK(event->body && event->body_size == payloads[i].size);
-        CHECK(payloads[i].size == 0 ||
-              memcmp(event->body, payloads[i].data, event->body_size) == 0);
+        CHECK(payloads[i].size == 0 || memcmp(event->body, payloads[i].data, event->body_size) == 0);
         CHECK(event->body[event->body_size] == '\0');
         event_destroy(&event);
     }
@@ -504,8 +502,8 @@ TEST(stored_events_come_back)
 TEST(the_stored_form_is_the_documented_one)
 {
     struct text stored;
-    struct event *event = parse(
-        FIELDS("type", "a", "data", "1", "id", "own", "tenant", "t", "subscription", "sub_1"));
+    struct event *event =
+        parse(FIELDS("type", "a", "data", "1", "id", "own", "tenant", "t", "subscription", "sub_1"));
     if (!event)
         return;
     text_init(&stored, MAX_BYTES);

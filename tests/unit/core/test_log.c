@@ -41,9 +41,9 @@ TEST(logfmt)
 {
     log_configure(LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT);
     capture();
-    log_info("dispatcher started", LOG_STR("name", "w0"), LOG_INT("count", -3), LOG_STR("empty", ""),
-             LOG_STR("spaced", "a b"), LOG_STR("quoted", "say \"hi\""), LOG_STR("equals", "a=b"),
-             LOG_STR("none", NULL), LOG_STR("lines", "a\nb"));
+    log_info("dispatcher started", LOG_STR("name", "w0"), LOG_INT("count", -3),
+             LOG_STR("empty", ""), LOG_STR("spaced", "a b"), LOG_STR("quoted", "say \"hi\""),
+             LOG_STR("equals", "a=b"), LOG_STR("none", NULL), LOG_STR("lines", "a\nb"));
     const char *line = release();
     CHECK(strncmp(line, "time=20", 7) == 0);
     CHECK_STR(after_time(line),

@@ -57,8 +57,7 @@ TEST(ids_differ_and_use_every_character_alike)
     }
     // 440000 characters over 62: about 7097 each, standard deviation 84. Eight of them are 675.
     size_t total = 0;
-    for (const char *c = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"; *c;
-         c++) {
+    for (const char *c = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"; *c; c++) {
         CHECK(counts[(unsigned char)*c] > 7097 - 675 && counts[(unsigned char)*c] < 7097 + 675);
         total += counts[(unsigned char)*c];
     }

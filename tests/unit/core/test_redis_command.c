@@ -104,9 +104,8 @@ TEST(a_command_that_is_too_large_is_spoiled_and_never_sent)
 
 TEST(views_of_replies)
 {
-    redis_reply *reply = redis_server_call(&server, "EVAL",
-                                           "return {1, 'two', false, {'a', 'b', 'c'}, '42', -7}", "0",
-                                           NULL);
+    redis_reply *reply = redis_server_call(
+        &server, "EVAL", "return {1, 'two', false, {'a', 'b', 'c'}, '42', -7}", "0", NULL);
     CHECK_INT(redis_reply_kind_of(reply), REDIS_REPLY_IS_ARRAY);
     CHECK_INT(redis_reply_count(reply), 6);
     CHECK_INT(redis_reply_int(redis_reply_at(reply, 0)), 1);

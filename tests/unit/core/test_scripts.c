@@ -126,8 +126,7 @@ static const char *bury(const char *entry_id, const char *event, const char *sub
     snprintf(settled, sizeof settled, "settled:%s", entry_id[0] ? entry_id : "0-0");
     snprintf(letter, sizeof letter, "%s.%s", event, sub);
     snprintf(key, sizeof key, "dead:%s", letter);
-    return eval(SCRIPT_BURY,
-                WORDS("events", queue, parked, message, settled, "totals", "dead", key),
+    return eval(SCRIPT_BURY, WORDS("events", queue, parked, message, settled, "totals", "dead", key),
                 WORDS("petrel", entry_id, event, sub, letter, lease, lease[0] ? "" : "the event",
                       is_sole, lease[0] ? "" : "c", "reason", "exhausted", "attempts", "10"));
 }
@@ -168,8 +167,10 @@ static bool is_about(int64_t a, int64_t b)
 TEST(seen_names_the_first_owner_and_knows_it_again)
 {
     fresh();
-    CHECK_STR(eval(SCRIPT_SEEN, WORDS("seen:a", "seen:b"), WORDS("60000", "1-0", "2-0")), "[1-0 2-0]");
-    CHECK_STR(eval(SCRIPT_SEEN, WORDS("seen:a", "seen:c"), WORDS("60000", "3-0", "3-0")), "[1-0 3-0]");
+    CHECK_STR(eval(SCRIPT_SEEN, WORDS("seen:a", "seen:b"), WORDS("60000", "1-0", "2-0")),
+              "[1-0 2-0]");
+    CHECK_STR(eval(SCRIPT_SEEN, WORDS("seen:a", "seen:c"), WORDS("60000", "3-0", "3-0")),
+              "[1-0 3-0]");
     CHECK_STR(eval(SCRIPT_SEEN, WORDS("seen:a"), WORDS("60000", "1-0")), "[1-0]");
     CHECK(first_number(ASK("PTTL", "t:seen:a")) > 50000);
 }
@@ -177,7 +178,8 @@ TEST(seen_names_the_first_owner_and_knows_it_again)
 TEST(seen_of_the_same_id_twice_in_one_batch)
 {
     fresh();
-    CHECK_STR(eval(SCRIPT_SEEN, WORDS("seen:a", "seen:a"), WORDS("60000", "1-0", "2-0")), "[1-0 1-0]");
+    CHECK_STR(eval(SCRIPT_SEEN, WORDS("seen:a", "seen:a"), WORDS("60000", "1-0", "2-0")),
+              "[1-0 1-0]");
 }
 
 TEST(seen_is_refused_when_full)
@@ -297,11 +299,12 @@ TEST(park_of_a_paused_one_leaves_due_alone)
 {
     fresh();
     read_one("c");
-    CHECK_STR(eval(SCRIPT_PARK,
-                   WORDS("events", "queue:s1", "due", "parked:s1", "message:e1", "settled:1", "totals"),
-                   WORDS("petrel", entry, "e1", "s1", "0", "0", "0", "0", "0", "-", "the event", "1",
-                         "1", "c")),
-              "1");
+    CHECK_STR(
+        eval(SCRIPT_PARK,
+             WORDS("events", "queue:s1", "due", "parked:s1", "message:e1", "settled:1", "totals"),
+             WORDS("petrel", entry, "e1", "s1", "0", "0", "0", "0", "0", "-", "the event", "1", "1",
+                   "c")),
+        "1");
     CHECK_STR(ASK("ZCARD", "t:queue:s1"), "1");
     CHECK_STR(ASK("EXISTS", "t:due"), "0");
 }
@@ -628,7 +631,8 @@ TEST(what_is_parked_can_leave_a_full_redis)
     become_full();
     CHECK(strstr(eval(SCRIPT_DUE, WORDS("due"), WORDS("10")), " s1]") != NULL);
     CHECK(strstr(claim("s1", "1", "30000", "lease-a"), " e1 ") != NULL);
-    CHECK_STR(eval(SCRIPT_RENEW, WORDS("queue:s1", "parked:s1"), WORDS("60000", "lease-a", "e1")), "1");
+    CHECK_STR(eval(SCRIPT_RENEW, WORDS("queue:s1", "parked:s1"), WORDS("60000", "lease-a", "e1")),
+              "1");
     CHECK_STR(finish("e1", "s1", "lease-a"), "1");
     CHECK(strstr(claim("s1", "1", "30000", "lease-b"), " e2 ") != NULL);
     CHECK_STR(retry("e2", "s1", "lease-b"), "1");
@@ -641,8 +645,7 @@ TEST(a_full_redis_makes_nobody_look_dead)
 {
     fresh();
     become_full();
-    const char *answer =
-        eval(SCRIPT_HEARTBEAT, WORDS("instances"), WORDS("i1", "{}", "6000"));
+    const char *answer = eval(SCRIPT_HEARTBEAT, WORDS("instances"), WORDS("i1", "{}", "6000"));
     CHECK_STR(after_first(answer), "[i1] []]");
     become_roomy();
 }
@@ -662,7 +665,8 @@ TEST(heartbeat_tells_the_living_from_the_dead)
 {
     fresh();
     ASK("HSET", "t:instances", "old", "1000 {}", "odd", "nonsense");
-    const char *answer = eval(SCRIPT_HEARTBEAT, WORDS("instances"), WORDS("me", "{\"a\":1}", "6000"));
+    const char *answer =
+        eval(SCRIPT_HEARTBEAT, WORDS("instances"), WORDS("me", "{\"a\":1}", "6000"));
     CHECK(is_about(first_number(answer), clock_wall_ms()));
     CHECK(strstr(answer, "[me]") != NULL);
     CHECK(strstr(answer, "[old odd]") != NULL || strstr(answer, "[odd old]") != NULL);
@@ -702,8 +706,8 @@ TEST(reap_without_the_group_is_an_error_not_a_success)
 {
     fresh();
     ASK("XGROUP", "DESTROY", "t:events", "petrel");
-    CHECK(strncmp(eval(SCRIPT_REAP, WORDS("events"), WORDS("petrel", "dead", "me", "5")), "!NOGROUP", 8) ==
-          0);
+    CHECK(strncmp(eval(SCRIPT_REAP, WORDS("events"), WORDS("petrel", "dead", "me", "5")),
+                  "!NOGROUP", 8) == 0);
 }
 
 // ---- trim
@@ -795,7 +799,8 @@ TEST(trim_without_stream_or_group_does_nothing)
 
 static const char *put(const char *text, const char *expected)
 {
-    return eval(SCRIPT_SUBSCRIPTION_PUT, WORDS("subscriptions", "changes"), WORDS("s1", text, expected));
+    return eval(SCRIPT_SUBSCRIPTION_PUT, WORDS("subscriptions", "changes"),
+                WORDS("s1", text, expected));
 }
 
 TEST(subscription_put_compares_and_sets)

@@ -217,8 +217,7 @@ TEST(header_shapes)
         CHECK_ROW(signature_verify(&ed25519, &content, header, TIME_S, 300) == cases[i].ed25519,
                   cases[i].header);
     }
-    CHECK_INT(signature_verify(&hmac, &content, (struct span){0}, TIME_S, 300),
-              SIGNATURE_MALFORMED);
+    CHECK_INT(signature_verify(&hmac, &content, (struct span){0}, TIME_S, 300), SIGNATURE_MALFORMED);
 }
 
 TEST(a_public_key_verifies_and_never_signs)

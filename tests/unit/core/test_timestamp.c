@@ -151,8 +151,7 @@ TEST(format_and_parse_agree_with_libc)
         time_t seconds = (wall_ms - ms) / 1000;
         gmtime_r(&seconds, &tm);
         snprintf(expected, sizeof(expected), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-                 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-                 ms);
+                 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, ms);
         timestamp_format(wall_ms, text);
         CHECK_STR(text, expected);
         CHECK_ROW(timestamp_parse(span_of(text), &again_ms) && again_ms == wall_ms, text);

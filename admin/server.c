@@ -178,6 +178,7 @@ static struct upload *create_upload(const struct http_server *server)
     return upload;
 }
 
+// NOLINTNEXTLINE(readability-function-size): libmicrohttpd's parameters
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *data,
                                   size_t *data_size, void **request_state)
@@ -324,14 +325,15 @@ static int open_socket(const struct http_server_options *options, char *error, s
 
 static uint16_t find_port(int fd)
 {
-    struct sockaddr_storage address;
+    union {
+        struct sockaddr_in6 v6;
+        struct sockaddr_in v4;
+        struct sockaddr any;
+    } address = {0};
     socklen_t size = sizeof address;
-    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+    if (getsockname(fd, &address.any, &size) != 0)
         return 0;
-    const void *any = &address;
-    if (address.ss_family == AF_INET6)
-        return ntohs(((const struct sockaddr_in6 *)any)->sin6_port);
-    return ntohs(((const struct sockaddr_in *)any)->sin_port);
+    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
 static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)

@@ -11,8 +11,6 @@
 
 #include "config_table.h"
 
-extern char **environ;
-
 #define DEFAULT_FILE "petrel.conf"
 #define ENVIRONMENT_PREFIX "PETREL_"
 

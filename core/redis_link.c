@@ -53,8 +53,10 @@ static void list_remove(struct request_list *list, struct request *request)
 static struct request *list_pop(struct request_list *list)
 {
     struct request *request = list->first;
-    if (request)
+    if (request) {
+        assert(!request->previous);
         list_remove(list, request);
+    }
     return request;
 }
 

@@ -233,6 +233,7 @@ static enum store_result find_shard(struct store *store, struct span id, uint32_
         if (commands[i])
             redis_command_add_span(commands[i], id);
     }
+    *shard = 0;
     enum store_result result = store_call_all(store, commands, replies, shards);
     if (result != STORE_OK)
         return result;

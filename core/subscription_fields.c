@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fields of a subscription, one function each: from a JSON value into the subscription, with every rule
 // and its message. The same for the API's form and the stored form.
+#include <assert.h>
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
@@ -99,6 +100,7 @@ void subscription_set_event_types(struct subscription_draft *draft, const cJSON 
         return;
     }
     subscription_free_event_types(draft->subscription);
+    assert(draft->subscription->event_type_count == 0);
     draft->subscription->event_types =
         calloc((size_t)count, sizeof *draft->subscription->event_types);
     if (!draft->subscription->event_types) {
@@ -308,7 +310,7 @@ static bool read_step(const cJSON *item, int64_t *delay_ms)
     if (cJSON_IsString(item))
         return duration_parse(span_of(item->valuestring), delay_ms) &&
                *delay_ms <= BACKOFF_MAX_STEP_MS;
-    if (!read_number(item, 0, (double)(BACKOFF_MAX_STEP_MS / 1000), &seconds))
+    if (!read_number(item, 0, BACKOFF_MAX_STEP_MS / 1000.0, &seconds))
         return false;
     *delay_ms = (int64_t)seconds * 1000;
     return true;

@@ -55,7 +55,7 @@ static void add_key(const struct catalog *catalog, struct redis_command *command
 
 static void entry_free(struct catalog *catalog, struct entry *entry)
 {
-    HASH_DEL(catalog->by_id, entry);
+    HASH_DEL(catalog->by_id, entry); // NOLINT(clang-analyzer-unix.Malloc): uthash
     subscription_unref(&entry->subscription);
     free(entry->stored);
     free(entry);

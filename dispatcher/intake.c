@@ -372,7 +372,7 @@ void intake_destroy(struct intake **intake)
         return;
     struct arrival *arrival, *next;
     HASH_ITER (hh, (*intake)->by_key, arrival, next) {
-        HASH_DEL((*intake)->by_key, arrival);
+        HASH_DEL((*intake)->by_key, arrival); // NOLINT(clang-analyzer-unix.Malloc): uthash
         event_destroy(&arrival->event);
         free(arrival);
     }

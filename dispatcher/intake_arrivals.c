@@ -92,9 +92,8 @@ static void settle(struct intake *intake, struct arrival *arrival)
 {
     if (arrival->fan_out > 1)
         drop_arrived(intake, arrival);
-    if (arrival->is_stuck)
-        let_go(intake, arrival); // pending in Redis until somebody takes it over
-    else if (arrival->is_acknowledged && !arrival->has_record)
+    // A stuck one stays pending in Redis until somebody takes it over.
+    if (arrival->is_stuck || (arrival->is_acknowledged && !arrival->has_record))
         let_go(intake, arrival);
     else
         ledger_acknowledge(intake->worker->ledger, arrival);

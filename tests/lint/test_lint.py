@@ -45,7 +45,8 @@ class LintTest(unittest.TestCase):
             for path in sources
         ]
         (build / "compile_commands.json").write_text(json.dumps(commands))
-        return Tree(self.root, files=list(files))
+        settings = [path.name for path in self.root.glob(".clang-*")]
+        return Tree(self.root, files=[*files, *settings])
 
     def found(self, check, files):
         """[(path, line)] of the check's findings."""
@@ -262,6 +263,15 @@ class Tidy(LintTest):
         files["core/a.h"] = "#define LIMIT (1 / (int)(sizeof(char) - 1))\n"
         self.assertNotEqual(self.found("tidy", files), [])
         self.assertEqual(len(list(cache.iterdir())), 1)
+
+    def test_clean_results_are_forgotten_with_other_settings(self):
+        bad = "int f(int *p)\n{\n    p = 0;\n    return *p;\n}\n"
+        settings = self.root / ".clang-tidy"
+        strict = settings.read_text()
+        settings.write_text("Checks: '-*,cert-dcl16-c'\n")
+        self.assertEqual(self.found("tidy", {"core/a.c": bad}), [])
+        settings.write_text(strict)
+        self.assertNotEqual(self.found("tidy", {"core/a.c": bad}), [])
 
     def test_not_built(self):
         tree = self.write({"core/a.c": "int x;\n"})

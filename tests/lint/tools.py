@@ -54,7 +54,7 @@ def check_tidy(tree):
     cache = tree.root / "build/lint-cache"
     cache.mkdir(parents=True, exist_ok=True)
     version = _run(tree, [TIDY, "--version"]).stdout
-    configuration = version + tree.read(".clang-tidy")
+    configuration = version + "".join(tree.read(file) for file in tree.files if file.endswith(".clang-tidy"))
 
     def check(path):
         command = tree.compile_command(path)

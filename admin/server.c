@@ -8,7 +8,6 @@
 #include "petrel/http_server.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -16,19 +15,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "petrel/log.h"
+#include "server_socket.h"
 
 enum {
-    ERROR_TEXT_SIZE = 128,
-    BACKLOG = 512,
-    CONNECTION_MEMORY_BYTES =
-        64 * 1024, // MHD's pool for one connection: bounds the head of a request
-    SWALLOW_MAX_BYTES =
-        64 * 1024 * 1024 // of a body that is too large, so that the client can read why
+    // MHD's pool for one connection: bounds the head of a request.
+    CONNECTION_MEMORY_BYTES = 64 * 1024,
+    // Of a body that isn't kept, so that the client gets to read why.
+    SWALLOW_MAX_BYTES = 64 * 1024 * 1024
 };
 
 struct http_server {
@@ -41,7 +37,7 @@ struct http_server {
 struct upload {
     struct text body;
     size_t received_bytes;
-    bool is_too_large;
+    bool is_dropped; // too large, or not wanted: read and thrown away
 };
 
 // ---- what handlers call
@@ -159,13 +155,21 @@ static enum MHD_Result answer(const struct http_server *server, struct MHD_Conne
     return result;
 }
 
-static void receive(struct upload *upload, const char *data, size_t size)
+static bool is_wanted(const struct http_server *server, const struct http_request *request)
 {
-    upload->received_bytes += size;
-    if (!upload->is_too_large)
-        text_append(&upload->body, data, size);
-    if (upload->body.failed && !upload->is_too_large) {
-        upload->is_too_large = true;
+    return !server->options.wants_body || server->options.wants_body(server->options.arg, request);
+}
+
+static void receive(const struct http_server *server, struct upload *upload,
+                    const struct http_request *request, struct span piece)
+{
+    if (upload->received_bytes == 0)
+        upload->is_dropped = !is_wanted(server, request);
+    upload->received_bytes += piece.size;
+    if (!upload->is_dropped)
+        text_append_span(&upload->body, piece);
+    if (upload->body.failed && !upload->is_dropped) {
+        upload->is_dropped = true;
         text_fini(&upload->body);
     }
 }
@@ -190,21 +194,16 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
         *request_state = create_upload(server);
         return *request_state ? MHD_YES : MHD_NO;
     }
+    struct http_request request = {.method = method, .path = url, .connection = connection};
     if (*data_size > 0) {
-        receive(upload, data, *data_size);
+        receive(server, upload, &request, (struct span){.data = data, .size = *data_size});
         *data_size = 0;
         return upload->received_bytes > server->options.max_body_bytes + SWALLOW_MAX_BYTES
                    ? MHD_NO
                    : MHD_YES;
     }
-    struct http_request request = {
-        .method = method,
-        .path = url,
-        .body =
-            upload->is_too_large ? (struct span){.data = "", .size = 0} : text_span(&upload->body),
-        .connection = connection,
-        .is_too_large = upload->is_too_large,
-    };
+    request.body = upload->is_dropped ? SPAN("") : text_span(&upload->body);
+    request.is_too_large = upload->is_dropped;
     return answer(server, connection, &request);
 }
 
@@ -263,79 +262,6 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *arg, const char *
 
 // ---- start and stop
 
-static const char *error_text(int error, char out[ERROR_TEXT_SIZE])
-{
-    return strerror_r(error, out, ERROR_TEXT_SIZE);
-}
-
-static int open_address(const struct addrinfo *address)
-{
-    int yes = 1;
-    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
-        bind(fd, address->ai_addr, address->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
-        int error = errno;
-        close(fd);
-        return -error;
-    }
-    return fd;
-}
-
-static void explain(const struct http_server_options *options, int error_number, char *error,
-                    size_t error_size)
-{
-    char detail[ERROR_TEXT_SIZE];
-    bool is_ipv6 = strchr(options->host, ':') != NULL;
-    const char *hint = "choose another with --listen ADDRESS:PORT";
-    if (error_number == EACCES)
-        hint = "ports under 1024 need CAP_NET_BIND_SERVICE; choose another with --listen";
-    else if (error_number == EADDRNOTAVAIL)
-        hint = "this machine has no such address; choose one of its own with --listen";
-    else if (error_number == EADDRINUSE)
-        hint = "stop the program that has it, or choose another with --listen ADDRESS:PORT";
-    snprintf(error, error_size, "%s%s%s:%u %s: %s", is_ipv6 ? "[" : "", options->host,
-             is_ipv6 ? "]" : "", (unsigned)options->port,
-             error_number == EADDRINUSE ? "is in use" : error_text(error_number, detail), hint);
-}
-
-// The listening socket, or -1 with error. Opened here and not by the library, which can't say why it failed.
-static int open_socket(const struct http_server_options *options, char *error, size_t error_size)
-{
-    char port[8];
-    snprintf(port, sizeof port, "%u", (unsigned)options->port);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo *found = NULL;
-    int status = getaddrinfo(options->host, port, &hints, &found);
-    if (status != 0) {
-        snprintf(error, error_size,
-                 "can't listen on \"%s\": %s; give an address of this machine with --listen",
-                 options->host, gai_strerror(status));
-        return -1;
-    }
-    int fd = open_address(found);
-    freeaddrinfo(found);
-    if (fd < 0) {
-        explain(options, -fd, error, error_size);
-        return -1;
-    }
-    return fd;
-}
-
-static uint16_t find_port(int fd)
-{
-    union {
-        struct sockaddr_in6 v6;
-        struct sockaddr_in v4;
-        struct sockaddr any;
-    } address = {0};
-    socklen_t size = sizeof address;
-    if (getsockname(fd, &address.any, &size) != 0)
-        return 0;
-    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
-}
-
 static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
 {
     const struct http_server_options *options = &server->options;
@@ -350,14 +276,14 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
          .value = (intptr_t)options->threads},
         {.option = MHD_OPTION_END},
     };
-    // The logger comes first: MHD writes to stderr until it knows it.
-    return MHD_start_daemon(flags | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
-                            server, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-                            MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-                            NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
-                            MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
-                            options->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                            (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+    // The logger comes first: MHD writes to stderr until it knows it. Strict: no HTTP/1.1 without a Host.
+    return MHD_start_daemon(
+        flags | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, server,
+        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape,
+        NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT, connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
 }
 
 struct http_server *http_server_start(const struct http_server_options *options, char *error,
@@ -369,10 +295,10 @@ struct http_server *http_server_start(const struct http_server_options *options,
         return NULL;
     }
     server->options = *options;
-    int fd = open_socket(options, error, error_size);
+    int fd = server_socket_open(options, error, error_size);
     if (fd < 0)
         goto fail;
-    server->port = find_port(fd);
+    server->port = server_socket_port(fd);
     server->daemon = start_daemon(server, fd);
     if (!server->daemon) {
         // The library may have closed fd already, so it is left alone: a leak once, in a program that ends.

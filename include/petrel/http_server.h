@@ -15,7 +15,7 @@ struct http_request {
     struct span body;
     char peer[64];     // address of the client, without its port
     void *connection;  // for http_request_header and http_request_query
-    bool is_too_large; // the body was over max_body_bytes and isn't here
+    bool is_too_large; // the body was over max_body_bytes, or not wanted, and isn't here
 };
 // Header (any case) or query parameter; NULL if absent.
 const char *http_request_header(const struct http_request *request, const char *name);
@@ -56,6 +56,9 @@ struct http_server_options {
     unsigned max_connections;
     unsigned idle_timeout_s;
     http_handler *handler;
+    // Optional. Asked once when a body begins to arrive; request has no body and no peer yet. False: the body is
+    // thrown away as it comes, so that those who have no business here can't fill memory.
+    bool (*wants_body)(void *arg, const struct http_request *request);
     void *arg;
 };
 

@@ -22,10 +22,11 @@
 #include "stores.h"
 
 enum {
-    THREADS = 4,
+    THREADS = 8, // more than cores: each may wait for Redis, and /healthz should not wait with it
     HOST_SIZE = 256,
     CONNECTIONS_MAX = 1024,
     IDLE_TIMEOUT_S = 60,
+    BODY_MIN_BYTES = 1024 * 1024, // the limit, unless max_event_bytes asks for more
     BODY_EXTRA_BYTES = 64 * 1024, // of an event's JSON: names, quotes, spaces
     RESPONSE_MAX_BYTES = 128 * 1024 * 1024
 };
@@ -43,6 +44,8 @@ static void add_common_headers(struct http_response *response)
 {
     http_response_add_header(response, "cache-control", "no-store");
     http_response_add_header(response, "x-content-type-options", "nosniff");
+    http_response_add_header(response, "content-security-policy",
+                             "default-src 'none'; frame-ancestors 'none'");
 }
 
 // Never bodies, queries or headers: they hold what people put there.
@@ -138,15 +141,26 @@ static void handle_with_store(struct admin *admin, const struct router_match *ma
     stores_give(&admin->stores, exchange.store);
 }
 
+// Under /v1 the key comes first: who has none doesn't learn what there is.
+static bool is_private_path(const struct admin *admin, const struct http_request *request)
+{
+    return span_starts_with(span_of(request->path), SPAN("/v1")) && !admin->observability_only;
+}
+
+static bool wants_body(void *arg, const struct http_request *request)
+{
+    const struct admin *admin = arg;
+    return is_private_path(admin, request) &&
+           auth_has_key(&admin->auth, http_request_header(request, "authorization"));
+}
+
 static void on_request(void *arg, const struct http_request *request, struct http_response *response)
 {
     struct admin *admin = arg;
     struct router_match match;
     metrics_add(METRIC_ADMIN_REQUESTS, 1);
     add_common_headers(response);
-    // Under /v1 the key comes first: who has none doesn't learn what there is.
-    bool is_private =
-        span_starts_with(span_of(request->path), SPAN("/v1")) && !admin->observability_only;
+    bool is_private = is_private_path(admin, request);
     if ((!is_private || is_permitted(admin, request, response)) &&
         find_route(admin, request, response, &match) &&
         (is_private || match.route->is_open || is_permitted(admin, request, response)))
@@ -174,8 +188,7 @@ static bool split_listen(const char *listen, char host[HOST_SIZE], uint16_t *por
 static size_t max_body_bytes(const struct config *config)
 {
     size_t event = (size_t)config->max_event_bytes * 2 + BODY_EXTRA_BYTES;
-    size_t subscription = SUBSCRIPTION_JSON_MAX_BYTES + BODY_EXTRA_BYTES;
-    return event > subscription ? event : subscription;
+    return event > BODY_MIN_BYTES ? event : BODY_MIN_BYTES;
 }
 
 static struct http_server *start_server(struct admin *admin, char *error, size_t error_size)
@@ -196,6 +209,7 @@ static struct http_server *start_server(struct admin *admin, char *error, size_t
         .max_connections = CONNECTIONS_MAX,
         .idle_timeout_s = IDLE_TIMEOUT_S,
         .handler = on_request,
+        .wants_body = wants_body,
         .arg = admin,
     };
     return http_server_start(&options, error, error_size);

@@ -76,17 +76,28 @@ static bool find_bearer(const char *authorization, struct span *key)
     return true;
 }
 
+static bool is_right(const struct auth *auth, struct span key)
+{
+    char digest[DIGEST_HEX_SIZE];
+    digest_sha256_hex(key, digest);
+    return digest_equals(digest, auth->key_digest, DIGEST_HEX_SIZE - 1);
+}
+
+bool auth_has_key(const struct auth *auth, const char *authorization)
+{
+    struct span key;
+    return authorization && find_bearer(authorization, &key) && is_right(auth, key);
+}
+
 enum auth_result auth_check(struct auth *auth, const struct auth_request *request,
                             int64_t *retry_after_s)
 {
     struct span key;
-    char digest[DIGEST_HEX_SIZE];
     if (is_limited(auth, request, retry_after_s))
         return AUTH_LIMITED;
     if (!request->authorization || !find_bearer(request->authorization, &key))
         return AUTH_MISSING;
-    digest_sha256_hex(key, digest);
-    if (digest_equals(digest, auth->key_digest, DIGEST_HEX_SIZE - 1))
+    if (is_right(auth, key))
         return AUTH_OK;
     count_failure(auth, request);
     return AUTH_WRONG;

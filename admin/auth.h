@@ -33,6 +33,8 @@ struct auth_request {
 
 void auth_init(struct auth *auth, const char *key);
 void auth_fini(struct auth *auth);
+// Is the header (may be NULL) the right one? Counts nothing. From any thread.
+bool auth_has_key(const struct auth *auth, const char *authorization);
 // From any thread. *retry_after_s is set for AUTH_LIMITED.
 enum auth_result auth_check(struct auth *auth, const struct auth_request *request,
                             int64_t *retry_after_s);

@@ -85,22 +85,34 @@ void status_cache_fini(struct status_cache *cache)
     pthread_mutex_destroy(&cache->lock);
 }
 
+static bool find_fresh(struct status_cache *cache, struct store *store, struct store_status *status,
+                       enum store_result *result)
+{
+    pthread_mutex_lock(&cache->lock);
+    bool is_fresh =
+        cache->read_mono_ms > 0 && clock_mono_ms() - cache->read_mono_ms < STATUS_MAX_AGE_MS;
+    if (is_fresh) {
+        *status = cache->status;
+        *result = cache->result;
+        memcpy(store->error, cache->error, sizeof store->error);
+    }
+    pthread_mutex_unlock(&cache->lock);
+    return is_fresh;
+}
+
 // Two that find it old at once both read; that costs less than one waiting for the other's Redis.
 enum store_result status_cache_read(struct status_cache *cache, struct store *store,
                                     struct store_status *status)
 {
-    pthread_mutex_lock(&cache->lock);
-    bool is_fresh = cache->read_mono_ms > 0 && cache->result == STORE_OK &&
-                    clock_mono_ms() - cache->read_mono_ms < STATUS_MAX_AGE_MS;
-    *status = cache->status;
-    pthread_mutex_unlock(&cache->lock);
-    if (is_fresh)
-        return STORE_OK;
+    enum store_result result;
+    if (find_fresh(cache, store, status, &result))
+        return result;
     memset(status, 0, sizeof *status);
-    enum store_result result = store_read_status(store, status);
+    result = store_read_status(store, status);
     pthread_mutex_lock(&cache->lock);
     cache->result = result;
     cache->status = *status;
+    memcpy(cache->error, store->error, sizeof cache->error);
     cache->read_mono_ms = clock_mono_ms();
     pthread_mutex_unlock(&cache->lock);
     return result;

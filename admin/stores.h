@@ -26,11 +26,13 @@ void stores_fini(struct stores *stores);
 struct store *stores_take(struct stores *stores);
 void stores_give(struct stores *stores, struct store *store);
 
-// The status of the whole, read at most once a second however many ask.
+// The status of the whole, read at most once a second however many ask; that it can't be read, too: a Redis that
+// doesn't answer costs each reader a timeout.
 struct status_cache {
     pthread_mutex_t lock;
     int64_t read_mono_ms; // 0: never
     enum store_result result;
+    char error[REDIS_CLIENT_ERROR_SIZE]; // of that result
     struct store_status status;
 };
 

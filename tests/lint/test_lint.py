@@ -173,6 +173,7 @@ class MachinePaths(LintTest):
         for folder in ("ro" + "ot", "ho" + "me", "wo" + "rk"):
             with self.subTest(folder=folder):
                 self.assert_fails("machine", "docs/a.md", f"see /{folder}/me/petrel\n")
+        self.assert_fails("machine", "docs/a.md", "a\nsee fa" + "rm-notes\n", 2)
         self.assert_passes("machine", "docs/a.md", "run/" + "work/ and " + "home/\n")
 
 

@@ -27,7 +27,7 @@ _LICENSED = (".c", ".h", ".lua", ".py", ".sh", ".cmake", "CMakeLists.txt", ".go"
 
 # Put together, so that these lines don't find themselves.
 _LEFTOVER = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "X" * 3)) + r")\b")
-_MACHINE = re.compile(r"(?<![\w.$}])/(?:" + "|".join(("ro" + "ot", "wo" + "rk", "ho" + "me")) + r")/")
+_MACHINE = re.compile(r"(?<![\w.$}])/(?:" + "|".join(("ro" + "ot", "wo" + "rk", "ho" + "me")) + r")/|\bfa" + r"rm-")
 _OTHERS = ("LICENSE", "go.sum", "Cargo.lock", "package-lock.json")
 
 

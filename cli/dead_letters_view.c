@@ -2,6 +2,7 @@
 // `petrel dead-letters list` and `show`.
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "dead_letters.h"
 #include "listing.h"
@@ -26,6 +27,23 @@ static void append_instant(struct text *out, const char *name, int64_t wall_ms)
     text_append_format(out, wall_ms > 0 ? ",\"%s\":\"%s\"" : ",\"%s\":null", name, instant);
 }
 
+// "body" when the bytes are UTF-8, else "body_base64".
+static void append_content(struct text *out, const struct event *message)
+{
+    struct span body = {message->body, message->body_size};
+    append_text(out, "content_type", span_of(message->content_type));
+    if (utf8_is_valid(body)) {
+        append_text(out, "body", body);
+        return;
+    }
+    char *encoded = malloc(base64_encoded_size(body.size) + 1);
+    if (encoded) {
+        base64_encode((const unsigned char *)body.data, body.size, encoded);
+        append_text(out, "body_base64", span_of(encoded));
+    }
+    free(encoded);
+}
+
 static void append_json(struct text *out, const struct store_dead_letter *letter)
 {
     text_append_string(out, "{\"id\":");
@@ -39,15 +57,14 @@ static void append_json(struct text *out, const struct store_dead_letter *letter
     append_instant(out, "first_attempt_at", letter->first_attempt_at_ms);
     append_instant(out, "last_attempt_at", letter->last_attempt_at_ms);
     append_instant(out, "died_at", letter->died_at_ms);
-    text_append_format(out, letter->last_status != 0 ? ",\"last_status\":%" PRId32 : ",\"last_status\":null",
-                       letter->last_status);
+    text_append_format(
+        out, letter->last_status != 0 ? ",\"last_status\":%" PRId32 : ",\"last_status\":null",
+        letter->last_status);
     append_text(out, "last_error", span_of(letter->last_error));
     append_text(out, "last_response",
                 (struct span){letter->last_response, letter->last_response_size});
-    if (letter->message) {
-        append_text(out, "content_type", span_of(letter->message->content_type));
-        append_text(out, "body", (struct span){letter->message->body, letter->message->body_size});
-    }
+    if (letter->message)
+        append_content(out, letter->message);
     text_append_char(out, '}');
 }
 

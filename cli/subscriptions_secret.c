@@ -14,18 +14,27 @@ enum { SECRET_INPUT_MAX_BYTES = 4096 };
 // ---- secret
 
 static const struct option secret_options[] = {
-    {.name = "--all", .meaning = "also the rotated ones that still sign, with the end of their grace period"},
+    {.name = "--all",
+     .meaning = "also the rotated ones that still sign, with the end of their grace period"},
     {.name = "--public", .meaning = "the public half (whpk_…) of an ed25519 secret"},
-    {.name = "--json", .meaning = "print {\"secret\": …, \"expiring\": [{\"secret\": …, \"expires_at\": …}]}"},
+    {.name = "--json",
+     .meaning = "print {\"secret\": …, \"previous\": [{\"secret\": …, \"expires_at\": …}]}"},
     {.name = NULL},
 };
 
+// As the API gives it.
 static void print_secrets_json(const struct subscription *subscription)
 {
     char secret[SECRET_TEXT_SIZE];
     char instant[TIMESTAMP_SIZE];
-    secret_format(&subscription->secrets[0].secret, secret);
-    printf("{\"secret\":\"%s\",\"expiring\":[", secret);
+    const struct secret *current = &subscription->secrets[0].secret;
+    secret_format(current, secret);
+    printf("{\"secret\":\"%s\"", secret);
+    if (current->kind == SECRET_ED25519) {
+        secret_format_public(current, secret);
+        printf(",\"public_key\":\"%s\"", secret);
+    }
+    printf(",\"previous\":[");
     for (size_t i = 1; i < subscription->secret_count; i++) {
         secret_format(&subscription->secrets[i].secret, secret);
         timestamp_format(subscription->secrets[i].expires_at_ms, instant);
@@ -94,8 +103,12 @@ const struct command subscriptions_secret = {
 
 static const struct option rotate_options[] = {
     {.name = "--secret", .value = "SECRET", .meaning = "the new secret [a new one of the same kind]"},
-    {.name = "--secret-file", .value = "FILE", .meaning = "the same from a file; - is standard input"},
-    {.name = "--grace", .value = "DURATION", .meaning = "how long the old one keeps signing [rotation_grace]"},
+    {.name = "--secret-file",
+     .value = "FILE",
+     .meaning = "the same from a file; - is standard input"},
+    {.name = "--grace",
+     .value = "DURATION",
+     .meaning = "how long the old one keeps signing [rotation_grace]"},
     {.name = "--json", .meaning = "print the subscription as the API gives it"},
     {.name = NULL},
 };
@@ -148,8 +161,7 @@ static bool parse_rotation(struct rotation *rotation, const struct command_input
 static void print_rotated(const struct subscription *subscription)
 {
     char instant[TIMESTAMP_SIZE];
-    if (subscription->secret_count > 1 &&
-        subscription->secrets[1].expires_at_ms > clock_wall_ms()) {
+    if (subscription->secret_count > 1 && subscription->secrets[1].expires_at_ms > clock_wall_ms()) {
         timestamp_format(subscription->secrets[1].expires_at_ms, instant);
         printf("%s has a new secret; the old one also signs until %s\n", subscription->id, instant);
     } else {
@@ -188,8 +200,9 @@ const struct command subscriptions_rotate_secret = {
     .name = "rotate-secret",
     .words = "ID",
     .summary = "sign with a new secret; the old one keeps signing for a grace period",
-    .description = "During the grace period each request carries both signatures, so the subscriber can change\n"
-                   "its side at any time in it.",
+    .description =
+        "During the grace period each request carries both signatures, so the subscriber can change\n"
+        "its side at any time in it.",
     .options = rotate_options,
     .config = COMMAND_WITH_CONFIG,
     .words_min = 1,

@@ -124,8 +124,8 @@ class Receiver:
                     self.requests.append(request)
                 if not await self._send(writer, answer):
                     break
-        except (asyncio.IncompleteReadError, ConnectionError, OSError):
-            pass
+        except (asyncio.IncompleteReadError, ConnectionError, OSError, asyncio.CancelledError):
+            pass  # the other side went, or the test is over
         finally:
             writer.close()
 

@@ -10,7 +10,7 @@ for await (const line of createInterface({ input: process.stdin })) {
       "webhook-id": id,
       "webhook-timestamp": timestamp,
       "webhook-signature": signature,
-    });
+    }, { jsonParse: false }); // a payload need not be JSON
     console.log("ok");
   } catch (error) {
     console.log(`error: ${error.message}`);

@@ -128,9 +128,9 @@ static bool is_prefix(struct span pattern)
 // matched only by prefixes that begin with "petrel." themselves.
 static bool covers(struct span wider, struct span pattern)
 {
-    if (!is_prefix(wider) || wider.size > pattern.size)
+    if (!is_prefix(wider))
         return false;
-    wider.size--;
+    wider.size--; // now "a*" covers "a" too
     struct span own = SPAN(EVENT_RESERVED_PREFIX);
     if (!span_starts_with(pattern, wider))
         return false;

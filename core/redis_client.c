@@ -16,6 +16,7 @@
 #include <sys/time.h>
 
 #include "petrel/clock.h"
+#include "petrel/fault_point.h"
 #include "redis_internal.h"
 #include "redis_tls.h"
 
@@ -236,6 +237,7 @@ static bool append(struct redis_client *client, struct redis_command *command)
     int argc = 0;
     const char **argv = NULL;
     const size_t *argvlen = NULL;
+    FAULT_POINT_COMMAND(command, "before_send");
     redis_command_argv(command, &argc, &argv, &argvlen);
     if (redisAppendCommandArgv(client->context, argc, argv, argvlen) != REDIS_OK)
         return fail_with_context(client, "cannot send to Redis at");
@@ -259,6 +261,7 @@ static bool exchange(struct redis_client *client, struct redis_command **command
             continue;
         if (!receive(client, what, &reply))
             return false;
+        FAULT_POINT_COMMAND(commands[i], "after_reply");
         replies[i] = reply;
     }
     return true;

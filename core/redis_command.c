@@ -137,6 +137,14 @@ size_t redis_command_bytes(const struct redis_command *command)
            command->capacity * (sizeof *command->sizes + sizeof *command->argv);
 }
 
+struct span redis_command_name(const struct redis_command *command)
+{
+    if (command->is_script)
+        return span_of(script_name(command->script));
+    // A spoiled command may have no word at all.
+    return (struct span){text_string(&command->bytes), command->count ? command->sizes[0] : 0};
+}
+
 bool redis_command_script(const struct redis_command *command, enum script *script)
 {
     if (script && command->is_script)

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "petrel/clock.h"
+#include "petrel/fault_point.h"
 #include "petrel/log.h"
 #include "petrel/metrics.h"
 #include "petrel/random.h"
@@ -146,6 +147,8 @@ static void on_reply(redisAsyncContext *context, void *data, void *privdata)
     struct redis_link *link = request->link;
     redis_reply *reply = data;
     list_remove(&link->sent, request);
+    if (reply)
+        FAULT_POINT_COMMAND(request->command, "after_reply");
 
     if (reply && redis_reply_has_code(reply, "NOSCRIPT") && !request->was_evaluated) {
         request->was_evaluated = true;
@@ -180,6 +183,7 @@ static void transmit(struct redis_link *link, struct request *request)
     int argc = 0;
     const char **argv = NULL;
     const size_t *argvlen = NULL;
+    FAULT_POINT_COMMAND(request->command, "before_send");
     redis_command_argv(request->command, &argc, &argv, &argvlen);
     // Listed first: hiredis may run the callback of an earlier request from inside.
     request->deadline_mono_ms =

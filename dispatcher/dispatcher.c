@@ -12,6 +12,7 @@
 
 #include "dispatcher_internal.h"
 #include "petrel/clock.h"
+#include "petrel/fault_point.h"
 #include "petrel/log.h"
 #include "petrel/random.h"
 #include "worker.h"
@@ -79,6 +80,7 @@ static void stop_workers(struct dispatcher *dispatcher)
     if (dispatcher->is_stopping)
         return;
     dispatcher->is_stopping = true;
+    FAULT_POINT("drain.before_stopping");
     tell_workers(dispatcher, MAIL_STOP);
 }
 
@@ -93,6 +95,7 @@ static void on_drain_overdue(uv_timer_t *timer)
 static void on_all_drained(struct dispatcher *dispatcher)
 {
     log_info("drained: nothing is in flight, nothing is pending");
+    FAULT_POINT("drain.before_leaving");
     fleet_leave(dispatcher, stop_workers);
 }
 

@@ -14,6 +14,7 @@
 
 #include "intake_internal.h"
 #include "ledger.h"
+#include "petrel/fault_point.h"
 #include "petrel/log.h"
 #include "petrel/metrics.h"
 #include "worker.h"
@@ -115,6 +116,7 @@ void intake_on_returned(struct intake *intake, struct delivery *delivery)
 {
     struct arrival *arrival = delivery->arrival;
     assert(arrival->outstanding > 0);
+    FAULT_POINT("delivery.returned");
     arrival->outstanding--;
     intake->fanned_out--;
     bool must_note = false;
@@ -182,6 +184,7 @@ static void send_out(struct intake *intake, struct arrival *arrival,
         delivery->is_sole = count == 1 && !arrival->has_record;
         worker_send_home(intake->worker, delivery);
     }
+    FAULT_POINT("event.after_fan_out");
 }
 
 static size_t find_target(const struct intake *intake, const struct event *event,

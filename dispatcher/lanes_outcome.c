@@ -14,6 +14,7 @@
 #include "ledger.h"
 #include "own_events.h"
 #include "petrel/clock.h"
+#include "petrel/fault_point.h"
 #include "petrel/log.h"
 #include "petrel/metrics.h"
 #include "petrel/random.h"
@@ -257,6 +258,7 @@ static void conclude(struct lanes *lanes, struct delivery *delivery,
 static void on_attempt_done(void *arg, const struct attempt_result *result)
 {
     struct delivery *delivery = arg;
+    FAULT_POINT("attempt.after_answer");
     // A worker's lanes are found through the delivery's lane; the sender knows nothing of either.
     conclude(delivery->lane->owner, delivery, result);
 }
@@ -271,8 +273,11 @@ void lanes_start(struct lanes *lanes, struct lane *lane, struct delivery *delive
     lane->in_flight++;
     lanes->in_flight++;
     metrics_add(METRIC_IN_FLIGHT, 1);
-    if (attempt_start(lanes->worker->sender, delivery, timeout_ms, on_attempt_done, delivery))
+    FAULT_POINT("attempt.before_send");
+    if (attempt_start(lanes->worker->sender, delivery, timeout_ms, on_attempt_done, delivery)) {
+        FAULT_POINT("attempt.after_send");
         return;
+    }
     // Concluded by the sweep, not from in here: the callers are walking the lanes. A moment's pause is what
     // a shortage of memory asks for anyway.
     delivery->next = lanes->failed_first;

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "petrel/fault_point.h"
 #include "petrel/json.h"
 #include "worker.h"
 
@@ -51,6 +52,7 @@ static void publish(const struct engine *engine, struct redis_link *commands,
     redis_command_add_text(command, event->tenant);
     redis_command_add_text(command, "data");
     redis_command_add_span(command, text_span(data));
+    FAULT_POINT("own_event.before_send");
     redis_link_send_reliably(commands, &command, NULL, NULL);
 }
 

@@ -14,6 +14,7 @@
 #include "lanes.h"
 #include "ledger.h"
 #include "petrel/clock.h"
+#include "petrel/fault_point.h"
 #include "petrel/log.h"
 #include "petrel/random.h"
 
@@ -115,6 +116,7 @@ void worker_check_drained(struct worker *worker)
         !claims_is_empty(worker->claims) || !ledger_is_empty(worker->ledger))
         return;
     worker->is_drained = true;
+    FAULT_POINT("drain.worker_drained");
     tell_supervisor(worker, MAIL_DRAINED);
 }
 
@@ -128,6 +130,7 @@ static void on_drain_timer(uv_timer_t *timer)
         log_info("shutdown timeout: attempts in flight are aborted and parked",
                  LOG_INT("worker", worker->index));
         sender_abort_all(worker->sender);
+        FAULT_POINT("drain.aborted_attempts");
     }
     intake_unblock(worker->intake);
     ledger_flush(worker->ledger);
@@ -142,7 +145,9 @@ static void drain(struct worker *worker)
     worker->drain_deadline_ms = clock_mono_ms() + worker->engine->config->shutdown_timeout_ms;
     intake_stop(worker->intake);
     claims_stop(worker->claims);
+    FAULT_POINT("drain.stopped_reading");
     lanes_drain(worker->lanes);
+    FAULT_POINT("drain.parked_waiting");
     // Most ends report themselves; the timer sees to the deadline and to those that don't.
     uv_timer_start(&worker->drain_timer, on_drain_timer, 20, 20);
 }

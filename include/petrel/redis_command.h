@@ -22,6 +22,8 @@ void redis_command_add_text(struct redis_command *command, const char *value);
 void redis_command_add_int(struct redis_command *command, int64_t value);
 bool redis_command_is_spoiled(const struct redis_command *command);
 size_t redis_command_bytes(const struct redis_command *command);
+// The script's name, or the verb as it was given: for logs and tests. Borrowed from the command.
+struct span redis_command_name(const struct redis_command *command);
 
 // ---- replies: borrowed views, valid as long as the reply they came from
 struct redisReply;

@@ -35,6 +35,7 @@ struct admin {
     struct http_server *server;
     const struct config *config;
     bool observability_only;
+    uint32_t workers;
     struct auth auth;
     struct stores stores;
     struct status_cache status;
@@ -132,6 +133,7 @@ static void handle_with_store(struct admin *admin, const struct router_match *ma
         .store = stores_take(&admin->stores),
         .config = admin->config,
         .status = &admin->status,
+        .workers = admin->workers,
         .request = request,
         .response = response,
     };
@@ -225,6 +227,7 @@ struct admin *admin_start(const struct admin_options *options, char *error, size
     }
     admin->config = options->config;
     admin->observability_only = options->observability_only;
+    admin->workers = options->workers;
     auth_init(&admin->auth, options->key);
     status_cache_init(&admin->status);
     admin->server = start_server(admin, error, error_size);

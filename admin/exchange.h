@@ -16,6 +16,7 @@ struct exchange {
     struct store *store; // this request's alone until it is answered
     const struct config *config;
     struct status_cache *status;
+    uint32_t workers; // of this process's dispatcher; 0: it has none
     const struct http_request *request;
     struct http_response *response;
     struct query query;

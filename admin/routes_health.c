@@ -69,16 +69,30 @@ static enum store_result read_state(struct exchange *exchange, struct store_stat
     return result == STORE_OK ? store_check_schema(exchange->store) : result;
 }
 
+// Starting: a worker has no table of subscriptions yet. Ending: it drains.
+static bool has_all_workers(const struct exchange *exchange)
+{
+    return metrics_read(METRIC_WORKERS) >= exchange->workers;
+}
+
 void route_health_ready(struct exchange *exchange)
 {
     struct store_status status;
     enum store_result result = read_state(exchange, &status);
-    bool is_ready = result == STORE_OK && status.has_group;
+    bool has_workers = has_all_workers(exchange);
+    bool is_ready = result == STORE_OK && status.has_group && has_workers;
     struct text *out = exchange_begin_json(exchange, is_ready ? 200 : 503);
     struct check redis = {
         .name = "redis", .is_ok = result == STORE_OK, .detail = exchange->store->error};
+    struct check workers = {
+        .name = "workers",
+        .is_ok = has_workers,
+        .detail = "the dispatcher isn't at work: it is starting, or draining",
+    };
     text_append_format(out, "{\"status\":\"%s\",\"checks\":[", is_ready ? "ready" : "unready");
     add_check(out, &redis);
+    if (exchange->workers > 0)
+        add_check(out, &workers);
     if (result == STORE_OK)
         add_redis_checks(&status, out);
     text_append_string(out, "]}");

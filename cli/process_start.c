@@ -101,6 +101,7 @@ bool process_start_admin(struct process *process)
         .redis = &process->redis,
         .key = process->key.key,
         .observability_only = is_observable_only,
+        .workers = process->kind == PROCESS_ADMIN ? 0 : process->input->config->workers,
     };
     process->admin = admin_start(&options, error, sizeof error);
     explicit_bzero(process->key.key, sizeof process->key.key);

@@ -90,6 +90,10 @@ static const struct exposition expositions[METRIC_COUNT] = {
                         "Deliveries in memory that wait for a free slot."},
     [METRIC_REDIS_CONNECTED] = {"redis_connected", FAMILY_GAUGE, "",
                                 "Connections to Redis that are up."},
+    [METRIC_WORKERS] = {"workers", FAMILY_GAUGE, "",
+                        "Workers that have Redis and a subscription table."},
+    [METRIC_TABLE_SUBSCRIPTIONS] = {"table_subscriptions", FAMILY_GAUGE, "",
+                                    "Subscriptions in the workers' tables, summed over workers."},
 };
 
 static const struct {

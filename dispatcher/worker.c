@@ -16,6 +16,7 @@
 #include "petrel/clock.h"
 #include "petrel/fault_point.h"
 #include "petrel/log.h"
+#include "petrel/metrics.h"
 #include "petrel/random.h"
 
 enum { TICK_MS = 500 };
@@ -73,13 +74,33 @@ void worker_hint_due(struct worker *worker, uint32_t shard, int64_t delay_ms)
     worker_post(worker, watcher, &note->mail);
 }
 
+// From now on an attempt can be made and written down: readiness counts such workers.
+static void check_ready(struct worker *worker)
+{
+    if (worker->is_ready || worker->is_draining || !worker->snapshot ||
+        !redis_link_is_up(worker->commands))
+        return;
+    worker->is_ready = true;
+    metrics_add(METRIC_WORKERS, 1);
+}
+
+static void end_ready(struct worker *worker)
+{
+    if (worker->is_ready)
+        metrics_add(METRIC_WORKERS, -1);
+    worker->is_ready = false;
+}
+
 static void take_snapshot(struct worker *worker, struct snapshot *snapshot)
 {
+    int64_t before = worker->snapshot ? (int64_t)snapshot_count(worker->snapshot) : 0;
+    metrics_add(METRIC_TABLE_SUBSCRIPTIONS, (int64_t)snapshot_count(snapshot) - before);
     snapshot_unref(&worker->snapshot);
     worker->snapshot = snapshot;
     lanes_on_snapshot(worker->lanes);
     intake_start(worker->intake);
     claims_start(worker->claims);
+    check_ready(worker);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -142,6 +163,7 @@ static void drain(struct worker *worker)
     if (worker->is_draining)
         return;
     worker->is_draining = true;
+    end_ready(worker);
     worker->drain_deadline_ms = clock_mono_ms() + worker->engine->config->shutdown_timeout_ms;
     intake_stop(worker->intake);
     claims_stop(worker->claims);
@@ -159,6 +181,7 @@ static void stop(struct worker *worker)
     worker->is_stopping = true;
     worker->is_draining = true;
     worker->is_drained = true;
+    end_ready(worker);
     intake_stop(worker->intake);
     claims_stop(worker->claims);
     lanes_drain(worker->lanes);
@@ -224,6 +247,7 @@ static void on_mail(void *arg, struct mail *mail)
 static void on_commands_up(void *arg)
 {
     struct worker *worker = arg;
+    check_ready(worker);
     worker_check_drained(worker);
 }
 

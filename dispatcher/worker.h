@@ -37,7 +37,7 @@ struct worker {
     uv_timer_t tick_timer, drain_timer;
     int64_t last_tick_ms;      // mono; long ago means that the process was frozen
     int64_t drain_deadline_ms; // mono
-    bool is_draining, is_drained, is_stopping;
+    bool is_ready, is_draining, is_drained, is_stopping;
     uint64_t random_state;
     unsigned lease_count;
 };

@@ -15,6 +15,7 @@ struct admin_options {
     const struct redis_url *redis; // borrowed until stopped
     const char *key;               // the bearer key; copied as its digest
     bool observability_only;       // only /healthz, /readyz, /metrics
+    uint32_t workers;              // of the dispatcher in this process; 0 when it has none
 };
 
 // The configured --admin-key, or the key file <data_dir>/admin.key, made (0600) if it isn't there.

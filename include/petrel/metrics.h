@@ -36,6 +36,8 @@ enum metric { // those of one family stand together
     METRIC_IN_FLIGHT, // attempts running
     METRIC_WAITING,   // deliveries in memory waiting for a slot
     METRIC_REDIS_CONNECTED,
+    METRIC_WORKERS, // that do their work: from the first table and connection until they drain
+    METRIC_TABLE_SUBSCRIPTIONS, // in the workers' tables, summed over workers
     METRIC_COUNT
 };
 

@@ -2,6 +2,7 @@
 """redis-server and petrel as child processes, stopped by their own pid."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -136,6 +137,7 @@ class Petrel(Child):
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.dispatcher_url = None if command == "admin" else self.url
         argv = [
             BINARY, command, "--redis-url", redis_server.url, "--listen", f"127.0.0.1:{self.port}",
             "--admin-key", ADMIN_KEY, "--data-dir", str(self.folder / "data"), "--workers", "2",
@@ -146,7 +148,7 @@ class Petrel(Child):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PETREL_")}
         environment.update(env or {})
         super().__init__(argv + list(flags), self.folder / "petrel.log", env=environment, cwd=self.folder)
-        self.api = Api(self.url, ADMIN_KEY)
+        self.api = Api(self.url, ADMIN_KEY, self.dispatcher_url)
         if ready:
             self.wait_ready()
 
@@ -163,10 +165,11 @@ class Petrel(Child):
 
 
 class Api:
-    """The admin API with its key."""
+    """The admin API with its key. dispatcher_url: whose workers are to know a new subscription; or None."""
 
-    def __init__(self, url, key):
+    def __init__(self, url, key, dispatcher_url=None):
         self.url = url
+        self.dispatcher_url = dispatcher_url
         self.session = requests.Session()
         if key is not None:
             self.session.headers["authorization"] = f"Bearer {key}"
@@ -194,8 +197,25 @@ class Api:
         return response.json() if response.content else None
 
     def subscribe(self, url, event_types=("*",), **fields):
+        """Returns when the dispatcher's workers match against it."""
         body = {"url": url, "event_types": list(event_types), **fields}
-        return self.ok("POST", "/v1/subscriptions", json=body)
+        before = self.table_subscriptions()
+        made = self.ok("POST", "/v1/subscriptions", json=body)
+        self.wait_known(before)
+        return made
+
+    def wait_known(self, before):
+        """Until the workers match against one subscription more than when table_subscriptions() was `before`."""
+        if self.dispatcher_url:
+            workers = self.metric("petrel_workers")
+            wait_until(lambda: self.table_subscriptions() >= before + workers, 5, "the workers know it")
+
+    def table_subscriptions(self):
+        return self.metric("petrel_table_subscriptions") if self.dispatcher_url else 0
+
+    def metric(self, name):
+        text = requests.get(self.dispatcher_url + "/metrics", timeout=15).text
+        return int(re.search(rf"^{name} (\d+)$", text, re.M)[1])
 
     def secret(self, subscription_id):
         return self.ok("GET", f"/v1/subscriptions/{subscription_id}/secret")

@@ -9,7 +9,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from harness.processes import Petrel, RedisServer  # noqa: E402
+from harness.openapi import CheckedApi  # noqa: E402
+from harness.processes import ADMIN_KEY, Petrel, RedisServer  # noqa: E402
 from harness.receiver import Receiver  # noqa: E402
 
 
@@ -51,6 +52,22 @@ def start(redis_server, tmp_path):
 def petrel(start):
     """One `petrel serve` with a quick retry schedule."""
     return start(flags=["--retry-schedule", "200ms,400ms,800ms"])
+
+
+@pytest.fixture
+def api_of():
+    """api_of(a petrel process) → its API, every exchange held against /openapi.json."""
+
+    def make(process, key=ADMIN_KEY):
+        return CheckedApi(process.url, key, process.dispatcher_url)
+
+    return make
+
+
+@pytest.fixture
+def api(petrel, api_of):
+    """The API of `petrel`, held against its document."""
+    return api_of(petrel)
 
 
 @pytest.fixture

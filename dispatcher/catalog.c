@@ -40,6 +40,8 @@ struct catalog {
     struct entry *by_id;
     uv_timer_t gather;
     char position[STREAM_ID_SIZE]; // last change read
+    char applied[STREAM_ID_SIZE];  // last change that by_id has; behind it while others are fetched
+    char loading[STREAM_ID_SIZE];  // the same for the load under way
     bool is_loading, is_loaded, must_reload, is_watching, is_closed;
     void (*on_closed)(void *arg);
     void *closed_arg;
@@ -107,7 +109,7 @@ static void publish(struct catalog *catalog)
         log_error("out of memory: workers keep the old subscription table");
         return;
     }
-    catalog->options.on_snapshot(catalog->options.arg, snapshot);
+    catalog->options.on_snapshot(catalog->options.arg, snapshot, catalog->applied);
 }
 
 static void on_gather(uv_timer_t *timer)
@@ -136,6 +138,7 @@ static void on_loaded(struct catalog *catalog)
     if (!catalog->is_loaded)
         log_info("subscriptions loaded", LOG_INT("count", HASH_COUNT(catalog->by_id)));
     catalog->is_loaded = true;
+    span_copy(span_of(catalog->loading), catalog->applied, sizeof catalog->applied);
     publish(catalog);
     if (catalog->must_reload)
         load(catalog);
@@ -186,6 +189,7 @@ static void on_position(void *arg, redis_reply *reply)
     struct span id = redis_reply_span(redis_reply_at(redis_reply_at(reply, 0), 0));
     if (!id.size || !span_copy(id, catalog->position, sizeof catalog->position))
         span_copy(SPAN("0-0"), catalog->position, sizeof catalog->position);
+    span_copy(span_of(catalog->position), catalog->loading, sizeof catalog->loading);
     struct entry *entry, *next;
     HASH_ITER (hh, catalog->by_id, entry, next)
         entry->is_marked = false;
@@ -221,6 +225,7 @@ void catalog_on_redis_up(struct catalog *catalog)
 struct refetch {
     struct catalog *catalog;
     size_t count;
+    char position[STREAM_ID_SIZE]; // of the last of them in `changes`
     char ids[][EVENT_SUBSCRIPTION_SIZE];
 };
 
@@ -245,6 +250,8 @@ static void on_refetched(void *arg, redis_reply *reply)
         if (entry)
             entry_free(catalog, entry);
     }
+    span_copy(span_of(refetch->position), catalog->applied, sizeof catalog->applied);
+    span_copy(span_of(refetch->position), catalog->loading, sizeof catalog->loading);
     free(refetch);
     publish_soon(catalog);
 }
@@ -267,6 +274,7 @@ static void refetch_changed(struct catalog *catalog, redis_reply *changes)
             continue;
         redis_command_add_text(command, refetch->ids[refetch->count++]);
     }
+    span_copy(span_of(catalog->position), refetch->position, sizeof refetch->position);
     if (refetch->count) {
         redis_link_send(catalog->options.commands, &command, 0, on_refetched, refetch);
     } else {

@@ -13,8 +13,8 @@ struct catalog_options {
     struct uv_loop_s *loop;
     const struct engine *engine;
     struct redis_link *commands; // borrowed
-    // A new snapshot; the receiver owns the reference.
-    void (*on_snapshot)(void *arg, struct snapshot *snapshot);
+    // A new snapshot with all changes until the entry `changes` of the stream; the receiver owns the reference.
+    void (*on_snapshot)(void *arg, struct snapshot *snapshot, const char *changes);
     void *arg;
 };
 

@@ -32,12 +32,12 @@ static void tell_workers(struct dispatcher *dispatcher, enum mail_kind kind)
     }
 }
 
-static void on_snapshot(void *arg, struct snapshot *snapshot)
+static void on_snapshot(void *arg, struct snapshot *snapshot, const char *changes)
 {
     struct dispatcher *dispatcher = arg;
     if (!dispatcher->is_stopping) {
         for (uint32_t i = 0; i < dispatcher->engine.worker_count; i++) {
-            struct note *note = note_create(MAIL_SNAPSHOT, 0, "");
+            struct note *note = note_create(MAIL_SNAPSHOT, 0, changes);
             note->snapshot = snapshot_ref(snapshot);
             mailbox_post_one(&dispatcher->engine.workers[i]->inbox, &note->mail);
         }

@@ -38,10 +38,10 @@ enum mail_kind {
     // to a worker
     MAIL_DELIVERY, // struct delivery, from its origin to its home
     MAIL_RETURN,   // struct delivery, settled, back to its origin
-    MAIL_SNAPSHOT, // struct note: the new subscription table (a reference)
-    MAIL_DUE,      // struct note: look at the queue of subscription `text` in `shard`
-    MAIL_HINT,     // struct note: something in `shard` is due in `delay_ms`
-    MAIL_REAP,     // struct note: take over what consumer `text` holds in `shard`
+    MAIL_SNAPSHOT, // struct note: the new subscription table (a reference), with the changes until `text`
+    MAIL_DUE,  // struct note: look at the queue of subscription `text` in `shard`
+    MAIL_HINT, // struct note: something in `shard` is due in `delay_ms`
+    MAIL_REAP, // struct note: take over what consumer `text` holds in `shard`
     MAIL_DRAIN,
     MAIL_STOP,
     // to the supervisor

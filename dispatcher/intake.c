@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "intake_fresh.h"
 #include "intake_internal.h"
 #include "petrel/log.h"
 #include "petrel/metrics.h"
@@ -43,6 +44,7 @@ static void on_group_created(void *arg, redis_reply *reply)
     struct intake *intake = arg;
     intake->unanswered--;
     (void)reply;
+    intake->reads_on = true;
     intake_read(intake);
 }
 
@@ -88,10 +90,10 @@ static void on_retry_timer(uv_timer_t *timer)
 static void on_read(void *arg, redis_reply *reply)
 {
     struct intake *intake = arg;
-    intake->is_reading = false;
+    intake->reads_on = redis_reply_is_ok(reply);
+    intake->awaits_newest = true;
     if (!reply) {
         intake->must_review = true;
-        worker_check_drained(intake->worker);
         return; // read on when the link is up again
     }
     if (redis_reply_has_code(reply, "NOGROUP")) {
@@ -101,7 +103,6 @@ static void on_read(void *arg, redis_reply *reply)
     if (redis_reply_is_error(reply)) {
         log_warn("Redis refused to give events", LOG_SPAN("why", redis_reply_span(reply)));
         uv_timer_start(&intake->retry_timer, on_retry_timer, RETRY_MS, 0);
-        worker_check_drained(intake->worker);
         return;
     }
     for (size_t i = 0; i < redis_reply_count(reply); i++) {
@@ -110,7 +111,13 @@ static void on_read(void *arg, redis_reply *reply)
         if (shard_of_stream(intake, redis_reply_span(redis_reply_at(stream, 0)), &shard))
             intake_take_entries(intake, shard, redis_reply_at(stream, 1), false);
     }
-    intake_read(intake);
+}
+
+void intake_on_read_ended(struct intake *intake)
+{
+    intake->is_reading = false;
+    if (intake->reads_on)
+        intake_read(intake);
     worker_check_drained(intake->worker);
 }
 
@@ -177,6 +184,7 @@ static void read_new(struct intake *intake, size_t count)
     for (uint32_t shard = 0; shard < shards; shard++)
         redis_command_add_text(command, ">");
     redis_link_send(intake->reader, &command, BLOCK_MS, on_read, intake);
+    intake_fresh_ask(intake, BLOCK_MS);
 }
 
 void intake_read(struct intake *intake)
@@ -221,12 +229,13 @@ static void on_reader_down(void *arg)
     intake->reader_id = 0;
 }
 
-void intake_start(struct intake *intake)
+void intake_on_snapshot(struct intake *intake)
 {
-    if (intake->is_started)
-        return;
+    bool is_first = !intake->is_started;
     intake->is_started = true;
-    intake_read(intake);
+    intake_fresh_on_snapshot(intake);
+    if (is_first)
+        intake_read(intake);
 }
 
 void intake_stop(struct intake *intake)
@@ -353,8 +362,10 @@ struct intake *intake_create(struct worker *worker)
     assert(intake->reader);
     uv_timer_init(&worker->loop, &intake->note_timer);
     uv_timer_init(&worker->loop, &intake->retry_timer);
+    uv_timer_init(&worker->loop, &intake->hold_timer);
     intake->note_timer.data = intake;
     intake->retry_timer.data = intake;
+    intake->hold_timer.data = intake;
     return intake;
 }
 
@@ -364,6 +375,7 @@ void intake_close(struct intake *intake)
     redis_link_close(intake->reader, NULL, NULL);
     uv_close((uv_handle_t *)&intake->note_timer, NULL);
     uv_close((uv_handle_t *)&intake->retry_timer, NULL);
+    uv_close((uv_handle_t *)&intake->hold_timer, NULL);
 }
 
 void intake_destroy(struct intake **intake)

@@ -25,11 +25,12 @@ struct arrival {
     bool is_stuck;        // a delivery came back unsettled: stays pending
     bool is_acknowledged; // by a script, together with the parking of its only delivery
     struct arrival *next_in_batch;
+    struct arrival *next_held;
 };
 
 struct intake *intake_create(struct worker *worker);
-// Starts reading once there is a snapshot. Calling it again is harmless.
-void intake_start(struct intake *intake);
+// The worker has a snapshot, the first one (reading starts) or a newer one (what waited for it goes on).
+void intake_on_snapshot(struct intake *intake);
 void intake_stop(struct intake *intake); // reads nothing more
 // While stopping: ends a blocking read. Repeated, since one that overtakes its read has no effect.
 void intake_unblock(struct intake *intake);

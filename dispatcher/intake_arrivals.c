@@ -4,6 +4,7 @@
 //   entry ─parse─> bad: reject.lua
 //            └──> own id: seen.lua ─> repeat: acknowledged
 //            └──> taken over: settled:<entry> says which deliveries need not be repeated
+//            └──> wait until the table of subscriptions is new enough (intake_fresh.c)
 //            └──> match ─> deliveries to their homes ─> all back ─> acknowledged
 //
 // An arrival stays in `by_key` until Redis has the acknowledgement, so that a review of the pending list
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "intake_fresh.h"
 #include "intake_internal.h"
 #include "ledger.h"
 #include "petrel/fault_point.h"
@@ -197,7 +199,7 @@ static size_t find_target(const struct intake *intake, const struct event *event
     return 1;
 }
 
-static void fan_out(struct intake *intake, struct arrival *arrival, redis_reply *settled)
+void intake_fan_out(struct intake *intake, struct arrival *arrival, redis_reply *settled)
 {
     const struct event *event = arrival->event;
     struct snapshot *snapshot = intake->worker->snapshot;
@@ -242,13 +244,13 @@ static void on_settled_read(void *arg, redis_reply *reply)
     intake->unanswered--;
     if (!reply)
         return; // teardown
-    fan_out(intake, arrival, reply);
+    intake_fan_out(intake, arrival, reply);
 }
 
 static void proceed(struct intake *intake, struct arrival *arrival)
 {
     if (!arrival->is_taken_over) {
-        fan_out(intake, arrival, NULL);
+        intake_fresh_pass(intake, arrival);
         return;
     }
     struct lookup *lookup = calloc(1, sizeof *lookup);

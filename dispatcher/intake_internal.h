@@ -15,6 +15,7 @@ struct intake {
     struct redis_link *reader; // for blocking reads
     int64_t reader_id;         // CLIENT ID of the reader; 0: unknown
     bool is_started, is_stopped, is_reading;
+    bool reads_on; // after the read under way
     bool must_review; // the connection broke: what Redis gave us in the last reply is to be found again
     uint32_t review_shard;
     char review_from[EVENT_ENTRY_ID_SIZE];
@@ -25,6 +26,12 @@ struct intake {
     size_t unanswered;              // other commands under way
     struct delivery *arrived_first; // arrived parts of arrivals still pending, to be noted
     uv_timer_t note_timer, retry_timer;
+
+    // intake_fresh.c: arrivals that wait for a newer table of subscriptions
+    struct arrival *held_first, *held_last;
+    uv_timer_t hold_timer;
+    bool awaits_newest; // the events of a read have come, the newest change of then comes next
+    char newest_change[EVENT_ENTRY_ID_SIZE];
 };
 
 // Takes the entries of one shard's reply: [[id, [name, value, …]], …]. `is_taken_over`: they were pending
@@ -37,5 +44,8 @@ void intake_read(struct intake *intake);
 void intake_add_key(const struct intake *intake, struct redis_command *command, uint32_t shard,
                     enum key_name name, const char *suffix);
 void intake_on_note_timer(uv_timer_t *timer);
+// Matches and sends out. `settled`: the deliveries done before, or NULL.
+void intake_fan_out(struct intake *intake, struct arrival *arrival, redis_reply *settled);
+void intake_on_read_ended(struct intake *intake);
 
 #endif

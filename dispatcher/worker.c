@@ -91,14 +91,15 @@ static void end_ready(struct worker *worker)
     worker->is_ready = false;
 }
 
-static void take_snapshot(struct worker *worker, struct snapshot *snapshot)
+static void take_snapshot(struct worker *worker, struct snapshot *snapshot, const char *changes)
 {
     int64_t before = worker->snapshot ? (int64_t)snapshot_count(worker->snapshot) : 0;
     metrics_add(METRIC_TABLE_SUBSCRIPTIONS, (int64_t)snapshot_count(snapshot) - before);
     snapshot_unref(&worker->snapshot);
     worker->snapshot = snapshot;
+    span_copy(span_of(changes), worker->changes_applied, sizeof worker->changes_applied);
     lanes_on_snapshot(worker->lanes);
-    intake_start(worker->intake);
+    intake_on_snapshot(worker->intake);
     claims_start(worker->claims);
     check_ready(worker);
 }
@@ -202,7 +203,7 @@ static void open_note(struct worker *worker, struct note *note)
 {
     switch ((enum mail_kind)note->mail.kind) {
     case MAIL_SNAPSHOT:
-        take_snapshot(worker, note->snapshot);
+        take_snapshot(worker, note->snapshot, note->text);
         break;
     case MAIL_DUE:
         claims_on_due(worker->claims, note->shard, note->text);

@@ -30,6 +30,7 @@ struct worker {
     struct redis_link *commands;
     struct sender *sender;
     struct snapshot *snapshot; // NULL until the first one came: nothing is read or claimed before
+    char changes_applied[EVENT_ENTRY_ID_SIZE]; // the last change that `snapshot` has
     struct intake *intake;
     struct lanes *lanes;
     struct claims *claims;

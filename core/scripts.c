@@ -23,6 +23,7 @@ static const struct script_text scripts[SCRIPT_COUNT] = {
     [SCRIPT_FINISH] = {"finish", script_source_finish},
     [SCRIPT_RETRY] = {"retry", script_source_retry},
     [SCRIPT_BURY] = {"bury", script_source_bury},
+    [SCRIPT_NOTE] = {"note", script_source_note},
     [SCRIPT_REDRIVE] = {"redrive", script_source_redrive},
     [SCRIPT_DISCARD] = {"discard", script_source_discard},
     [SCRIPT_WAKE] = {"wake", script_source_wake},

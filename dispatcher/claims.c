@@ -115,6 +115,7 @@ struct claim {
     struct subscription *subscription;
     uint32_t shard;
     uint32_t slots;
+    int64_t sent_ms; // mono
     char lease[LEASE_SIZE];
 };
 
@@ -192,6 +193,7 @@ static void fetch_event(const struct claim *claim, struct span event_id, struct 
     assert(fetch);
     *fetch = (struct fetch){.claims = claims, .lane = claim->lane, .shard = claim->shard};
     fetch->delivery = delivery_create(claim->subscription, NULL);
+    fetch->delivery->taken_ms = claim->sent_ms;
     span_copy(span_of(claim->lease), fetch->delivery->lease, sizeof fetch->delivery->lease);
     if (!span_copy(event_id, fetch->event_id, sizeof fetch->event_id) ||
         !delivery_parse_state(fetch->delivery, state))
@@ -241,7 +243,8 @@ static bool claim_for_lane(struct claims *claims, struct lane *lane,
                             .lane = lane,
                             .subscription = subscription_ref(subscription),
                             .shard = shard,
-                            .slots = slots};
+                            .slots = slots,
+                            .sent_ms = clock_mono_ms()};
     claims_format_lease(claims->worker, claim->lease);
     struct redis_command *command =
         claims_claim_command(claims, shard, subscription->id, slots, claim->lease);

@@ -15,7 +15,7 @@ struct lane;
 struct arrival;
 
 enum delivery_end {
-    DELIVERY_UNSETTLED, // Redis doesn't have it: the entry must stay pending
+    DELIVERY_UNSETTLED, // Redis doesn't have it, or not from us: the entry must stay pending
     DELIVERY_ARRIVED,   // 2xx; the origin records it
     DELIVERY_RECORDED, // parked or buried: the script has recorded it (and acknowledged a sole one)
 };
@@ -32,6 +32,7 @@ struct delivery {
     int32_t last_status;
     char last_error[32];      // "-" when none
     const char *death_reason; // static; set when it is given up
+    int64_t taken_ms;         // mono; its entry was read, or its lease asked for
     // fresh
     struct arrival *arrival; // origin's; NULL when claimed
     uint32_t origin;

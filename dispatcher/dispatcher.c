@@ -18,7 +18,7 @@
 #include "worker.h"
 
 enum {
-    BEAT_MS = 1000,
+    BEAT_MS = 1000, // at most: six to a timeout
     // After the shutdown timeout: to write down what was aborted, if Redis answers at all.
     GRACE_MS = 5000,
     MIN_SLOTS = 16,
@@ -214,7 +214,10 @@ static void set_up_supervisor(struct dispatcher *dispatcher)
     uv_timer_init(loop, &dispatcher->beat_timer);
     uv_timer_init(loop, &dispatcher->drain_timer);
     dispatcher->beat_timer.data = dispatcher->drain_timer.data = dispatcher;
-    uv_timer_start(&dispatcher->beat_timer, on_beat_timer, BEAT_MS, BEAT_MS);
+    uint64_t beat_ms = (uint64_t)dispatcher->options.config->instance_timeout_ms / 6;
+    if (beat_ms > BEAT_MS)
+        beat_ms = BEAT_MS;
+    uv_timer_start(&dispatcher->beat_timer, on_beat_timer, beat_ms, beat_ms);
     struct redis_link_options link = {
         .url = dispatcher->options.redis,
         .name = "petrel-supervisor",

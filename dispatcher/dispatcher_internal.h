@@ -31,6 +31,7 @@ struct dispatcher {
     int64_t beating_since_ms; // mono; since when heartbeats have gone out without a gap; 0: not yet
     int64_t last_beat_ms;     // mono; last one Redis answered
     uint64_t beats;
+    bool must_look; // a dead consumer was seen that couldn't be taken over whole yet
     struct reap_job reaps[REAPS_MAX];
     uint32_t next_reaper;
     // the end

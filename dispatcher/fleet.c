@@ -70,7 +70,7 @@ static void start_reap(struct dispatcher *dispatcher, uint32_t shard, struct spa
         mailbox_post_one(&dispatcher->engine.workers[reaper]->inbox, &note->mail);
         return;
     }
-    // All jobs are taken: at the next look.
+    dispatcher->must_look = true; // all jobs are taken
 }
 
 void fleet_on_reaped(struct dispatcher *dispatcher, const struct note *note)
@@ -78,7 +78,9 @@ void fleet_on_reaped(struct dispatcher *dispatcher, const struct note *note)
     struct reap_job *job = find_job(dispatcher, note->shard, note->text);
     if (job)
         job->is_used = false;
-    if (note->delay_ms == 0)
+    if (note->delay_ms != 0)
+        dispatcher->must_look = true;
+    else
         log_info("removed a dead instance's consumer", LOG_STR("consumer", note->text));
 }
 
@@ -116,9 +118,14 @@ static void on_consumers(void *arg, redis_reply *reply)
         redis_reply *consumer = redis_reply_at(reply, i);
         struct span name = redis_reply_span(redis_reply_field(consumer, "name"));
         int64_t idle_ms = redis_reply_int(redis_reply_field(consumer, "idle"));
-        // A consumer that read lately is alive, whatever the heartbeats say.
-        if (name.size && idle_ms >= timeout_ms && !is_live(round, instance_of(name)))
+        if (!name.size || is_live(round, instance_of(name)))
+            continue;
+        // A consumer that read lately is alive, whatever the heartbeats say. Or it read just before it died: it
+        // is looked at again at the next beat, not at the next round.
+        if (idle_ms >= timeout_ms)
             start_reap(dispatcher, round->shard, name);
+        else
+            dispatcher->must_look = true;
     }
     text_fini(&round->live);
     free(round);
@@ -126,6 +133,7 @@ static void on_consumers(void *arg, redis_reply *reply)
 
 static void look_round(struct dispatcher *dispatcher, redis_reply *live)
 {
+    dispatcher->must_look = false;
     for (uint32_t shard = 0; shard < dispatcher->engine.keys.shards; shard++) {
         struct look_round *round = calloc(1, sizeof *round);
         if (!round)
@@ -178,7 +186,8 @@ static void on_beat_answered(void *arg, redis_reply *reply)
     redis_reply *dead = redis_reply_at(reply, 2);
     if (redis_reply_count(dead))
         forget_dead(dispatcher, dead);
-    if (redis_reply_count(dead) || dispatcher->beats % LOOK_ROUND_EVERY == 0)
+    if (redis_reply_count(dead) || dispatcher->must_look ||
+        dispatcher->beats % LOOK_ROUND_EVERY == 0)
         look_round(dispatcher, redis_reply_at(reply, 1));
 }
 

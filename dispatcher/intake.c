@@ -18,7 +18,6 @@ enum {
     READ_AT_MOST = 64, // entries per shard and read
     BLOCK_MS = 5000,
     RETRY_MS = 200,
-    REAP_AT_MOST = 64,
 };
 
 void intake_add_key(const struct intake *intake, struct redis_command *command, uint32_t shard,
@@ -30,7 +29,7 @@ void intake_add_key(const struct intake *intake, struct redis_command *command, 
 
 // Room for this many deliveries: twice what may be attempted at once, so that workers never run dry, and
 // memory stays bounded by it times max_event_bytes.
-static size_t room(const struct intake *intake)
+size_t intake_room(const struct intake *intake)
 {
     size_t limit = 2 * (size_t)intake->worker->engine->slots + READ_AT_MOST;
     size_t used = intake->fanned_out > intake->in_hand ? intake->fanned_out : intake->in_hand;
@@ -82,6 +81,14 @@ static bool shard_of_stream(const struct intake *intake, struct span stream, uin
     return false;
 }
 
+// What Redis handed out in a reply that we didn't get, or don't trust, is looked up in our own pending list.
+void intake_review(struct intake *intake)
+{
+    intake->must_review = true;
+    intake->review_shard = 0;
+    span_copy(SPAN("0"), intake->review_from, sizeof intake->review_from);
+}
+
 static void on_retry_timer(uv_timer_t *timer)
 {
     intake_read(timer->data);
@@ -105,7 +112,10 @@ static void on_read(void *arg, redis_reply *reply)
         uv_timer_start(&intake->retry_timer, on_retry_timer, RETRY_MS, 0);
         return;
     }
-    for (size_t i = 0; i < redis_reply_count(reply); i++) {
+    bool is_trusted = !worker_has_thawed(intake->worker, intake->read_thaws);
+    if (!is_trusted)
+        intake_review(intake);
+    for (size_t i = 0; i < redis_reply_count(reply) && is_trusted; i++) {
         redis_reply *stream = redis_reply_at(reply, i);
         uint32_t shard;
         if (shard_of_stream(intake, redis_reply_span(redis_reply_at(stream, 0)), &shard))
@@ -133,6 +143,11 @@ static void on_reviewed(void *arg, redis_reply *reply)
             uv_timer_start(&intake->retry_timer, on_retry_timer, RETRY_MS, 0);
         }
         worker_check_drained(intake->worker);
+        return;
+    }
+    if (worker_has_thawed(intake->worker, intake->read_thaws)) {
+        intake_review(intake);
+        intake_read(intake);
         return;
     }
     redis_reply *entries = redis_reply_at(redis_reply_at(reply, 0), 1);
@@ -189,14 +204,21 @@ static void read_new(struct intake *intake, size_t count)
 
 void intake_read(struct intake *intake)
 {
-    if (!intake->is_started || intake->is_stopped || intake->is_reading ||
-        !redis_link_is_up(intake->reader))
+    if (!intake->is_started || intake->is_stopped)
         return;
-    size_t count = room(intake);
+    // A dead instance's entries come first: new ones have time.
+    if (intake->waiting_reaps) {
+        intake_resume_reap(intake);
+        return;
+    }
+    if (intake->is_reading || !redis_link_is_up(intake->reader))
+        return;
+    size_t count = intake_room(intake);
     // Not for a handful: reads stay worth their round trip.
     if (count < READ_AT_MOST / 4)
         return;
     intake->is_reading = true;
+    intake->read_thaws = intake->worker->thaws;
     if (intake->must_review)
         review(intake, count);
     else
@@ -218,8 +240,8 @@ static void on_reader_up(void *arg)
     struct redis_command *command = redis_command_create("CLIENT");
     redis_command_add_text(command, "ID");
     redis_link_send(intake->reader, &command, 0, on_client_id, intake);
-    intake->review_shard = 0;
-    span_copy(SPAN("0"), intake->review_from, sizeof intake->review_from);
+    if (intake->must_review)
+        intake_review(intake); // from the start
     intake_read(intake);
 }
 
@@ -244,6 +266,7 @@ void intake_stop(struct intake *intake)
         return;
     intake->is_stopped = true;
     uv_timer_stop(&intake->retry_timer);
+    intake_end_waiting_reaps(intake);
     intake_unblock(intake);
 }
 
@@ -262,82 +285,6 @@ void intake_unblock(struct intake *intake)
 bool intake_is_empty(const struct intake *intake)
 {
     return !intake->is_reading && !intake->in_hand && !intake->fanned_out && !intake->unanswered;
-}
-
-// ---- taking over a dead consumer's entries
-
-struct reap {
-    struct intake *intake;
-    uint32_t shard;
-    char consumer[CONSUMER_SIZE];
-};
-
-static void send_reap(struct reap *reap);
-
-static void end_reap(struct reap *reap, bool is_gone)
-{
-    struct note *note = note_create(MAIL_REAPED, reap->shard, reap->consumer);
-    note->delay_ms = is_gone ? 0 : -1;
-    mailbox_post_one(reap->intake->worker->engine->supervisor, &note->mail);
-    worker_check_drained(reap->intake->worker);
-    free(reap);
-}
-
-static void on_reaped(void *arg, redis_reply *reply)
-{
-    struct reap *reap = arg;
-    struct intake *intake = reap->intake;
-    intake->unanswered--;
-    if (!redis_reply_is_ok(reply)) {
-        end_reap(reap, false);
-        return;
-    }
-    int64_t lost = redis_reply_int(redis_reply_at(reply, 1));
-    redis_reply *entries = redis_reply_at(reply, 2);
-    if (lost) {
-        metrics_add(METRIC_DATA_LOSS, lost);
-        log_error("data loss: pending entries were deleted from the stream",
-                  LOG_STR("consumer", reap->consumer), LOG_INT("entries", lost));
-    }
-    size_t count = redis_reply_count(entries);
-    if (count) {
-        metrics_add(METRIC_EVENTS_CLAIMED, (int64_t)count);
-        log_info("took over events of a dead instance", LOG_STR("consumer", reap->consumer),
-                 LOG_INT("events", count));
-    }
-    intake_take_entries(intake, reap->shard, entries, true);
-    if (redis_reply_int(redis_reply_at(reply, 0)) == 1)
-        end_reap(reap, true);
-    else if (room(intake) < REAP_AT_MOST / 4 || intake->is_stopped)
-        end_reap(reap, false); // the supervisor asks again
-    else
-        send_reap(reap);
-}
-
-static void send_reap(struct reap *reap)
-{
-    struct intake *intake = reap->intake;
-    struct redis_command *command = redis_command_create_script(SCRIPT_REAP);
-    intake_add_key(intake, command, reap->shard, KEY_EVENTS, "");
-    redis_command_add_text(command, KEYS_GROUP);
-    redis_command_add_text(command, reap->consumer);
-    redis_command_add_text(command, intake->consumer);
-    redis_command_add_int(command, REAP_AT_MOST);
-    intake->unanswered++;
-    redis_link_send(intake->worker->commands, &command, 0, on_reaped, reap);
-}
-
-void intake_reap(struct intake *intake, uint32_t shard, const char *consumer)
-{
-    struct reap *reap = calloc(1, sizeof *reap);
-    assert(reap);
-    reap->intake = intake;
-    reap->shard = shard;
-    span_copy(span_of(consumer), reap->consumer, sizeof reap->consumer);
-    if (intake->is_stopped || !intake->is_started)
-        end_reap(reap, false);
-    else
-        send_reap(reap);
 }
 
 // ---- life

@@ -18,6 +18,7 @@ struct arrival {
     char entry_id[EVENT_ENTRY_ID_SIZE];
     uint32_t shard;
     struct event *event;  // NULL once rejected
+    int64_t taken_ms;     // mono
     uint32_t outstanding; // deliveries not back yet
     uint32_t fan_out;
     bool is_taken_over;   // it was pending before we got it: some deliveries may be settled

@@ -16,6 +16,7 @@
 #include "intake_fresh.h"
 #include "intake_internal.h"
 #include "ledger.h"
+#include "petrel/clock.h"
 #include "petrel/fault_point.h"
 #include "petrel/log.h"
 #include "petrel/metrics.h"
@@ -52,6 +53,7 @@ static struct arrival *arrival_create(struct intake *intake, uint32_t shard, str
     bool fits = span_copy(entry_id, arrival->entry_id, sizeof arrival->entry_id);
     assert(fits); // Redis's own form: two 64-bit numbers
     arrival->shard = shard;
+    arrival->taken_ms = clock_mono_ms();
     arrival->is_taken_over = is_taken_over;
     arrival->has_record = is_taken_over;
     format_key(arrival->key, sizeof arrival->key, shard, entry_id);
@@ -182,6 +184,7 @@ static void send_out(struct intake *intake, struct arrival *arrival,
     for (size_t i = 0; i < count; i++) {
         struct delivery *delivery = delivery_create(subscriptions[i], arrival->event);
         delivery->arrival = arrival;
+        delivery->taken_ms = arrival->taken_ms;
         delivery->origin = intake->worker->index;
         delivery->is_sole = count == 1 && !arrival->has_record;
         worker_send_home(intake->worker, delivery);

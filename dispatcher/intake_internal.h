@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared by intake.c (reading) and intake_arrivals.c (parsing, fan-out, settling), by nobody else.
+// Shared by intake.c (reading), intake_takeover.c (what dead consumers hold) and intake_arrivals.c (parsing,
+// fan-out, settling), by nobody else.
 #ifndef PETREL_INTAKE_INTERNAL_H
 #define PETREL_INTAKE_INTERNAL_H
 
@@ -15,8 +16,9 @@ struct intake {
     struct redis_link *reader; // for blocking reads
     int64_t reader_id;         // CLIENT ID of the reader; 0: unknown
     bool is_started, is_stopped, is_reading;
-    bool reads_on; // after the read under way
-    bool must_review; // the connection broke: what Redis gave us in the last reply is to be found again
+    bool reads_on;       // after the read under way
+    uint32_t read_thaws; // worker->thaws when the read under way was sent
+    bool must_review; // what Redis gave us in a reply that never came, or came too late, is to be found again
     uint32_t review_shard;
     char review_from[EVENT_ENTRY_ID_SIZE];
 
@@ -24,6 +26,7 @@ struct intake {
     size_t in_hand;                 // arrivals
     size_t fanned_out;              // deliveries not back yet
     size_t unanswered;              // other commands under way
+    struct reap *waiting_reaps;     // for room; until it comes nothing new is read
     struct delivery *arrived_first; // arrived parts of arrivals still pending, to be noted
     uv_timer_t note_timer, retry_timer;
 
@@ -41,6 +44,13 @@ void intake_take_entries(struct intake *intake, uint32_t shard, redis_reply *ent
 struct arrival *intake_find(struct intake *intake, uint32_t shard, struct span entry_id);
 // Reads on if there is room.
 void intake_read(struct intake *intake);
+// For how many deliveries there is room.
+size_t intake_room(const struct intake *intake);
+// The own pending list is to be read, from the start: entries in it that aren't in hand are taken in.
+void intake_review(struct intake *intake);
+// Goes on with a takeover that waits for room, if there is some by now.
+void intake_resume_reap(struct intake *intake);
+void intake_end_waiting_reaps(struct intake *intake);
 void intake_add_key(const struct intake *intake, struct redis_command *command, uint32_t shard,
                     enum key_name name, const char *suffix);
 void intake_on_note_timer(uv_timer_t *timer);

@@ -279,7 +279,9 @@ void lanes_attempt_claimed(struct lanes *lanes, struct delivery *delivery)
 {
     struct lane *lane = lanes_find(lanes, delivery->subscription);
     lanes_give_back(lanes, lane, 1);
-    if (lanes->is_draining) {
+    // Near the end of its lease it could be another's before the request is out.
+    bool is_late = clock_mono_ms() - delivery->taken_ms > LEASE_MS / 2;
+    if (lanes->is_draining || is_late) {
         lanes_put_back(lanes, delivery);
         return;
     }

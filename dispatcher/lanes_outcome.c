@@ -267,6 +267,11 @@ void lanes_start(struct lanes *lanes, struct lane *lane, struct delivery *delive
 {
     const struct config *config = lanes->worker->engine->config;
     const struct subscription *subscription = delivery->subscription;
+    if (!delivery_is_claimed(delivery) && worker_is_stale(lanes->worker, delivery->taken_ms)) {
+        delivery->lane = NULL;
+        lanes_park_unattempted(lanes, delivery, 0); // refused there if it is another's now
+        return;
+    }
     int64_t timeout_ms =
         subscription->timeout_ms ? subscription->timeout_ms : config->request_timeout_ms;
     delivery->lane = lane;

@@ -15,7 +15,6 @@
 enum {
     ACKNOWLEDGE_BATCH = 64,
     FLUSH_MS = 2,
-    SETTLED_TTL_S = 7 * 24 * 3600,
 };
 
 // ---- acknowledgements
@@ -47,6 +46,13 @@ static struct key format_key(const struct ledger *ledger, uint32_t shard, enum k
                              const char *suffix)
 {
     return keys_format(&ledger->worker->engine->keys, shard, name, span_of(suffix));
+}
+
+static void add_own_consumer(const struct ledger *ledger, struct redis_command *command)
+{
+    char consumer[CONSUMER_SIZE];
+    engine_format_consumer(ledger->worker->engine, ledger->worker->index, consumer);
+    redis_command_add_text(command, consumer);
 }
 
 static void forget_records(struct ledger *ledger, uint32_t shard, const struct arrival *first)
@@ -140,15 +146,16 @@ void ledger_acknowledge(struct ledger *ledger, struct arrival *arrival)
 
 void ledger_note_arrived(struct ledger *ledger, const struct event *event, const char *subscription)
 {
-    struct key key = format_key(ledger, event->shard, KEY_SETTLED, event->entry_id);
-    struct redis_command *add = redis_command_create("SADD");
-    redis_command_add_key(add, &key);
-    redis_command_add_text(add, subscription);
-    redis_link_send_reliably(ledger->worker->commands, &add, NULL, NULL);
-    struct redis_command *expire = redis_command_create("EXPIRE");
-    redis_command_add_key(expire, &key);
-    redis_command_add_int(expire, SETTLED_TTL_S);
-    redis_link_send_reliably(ledger->worker->commands, &expire, NULL, NULL);
+    struct redis_command *command = redis_command_create_script(SCRIPT_NOTE);
+    struct key events = format_key(ledger, event->shard, KEY_EVENTS, "");
+    struct key settled = format_key(ledger, event->shard, KEY_SETTLED, event->entry_id);
+    redis_command_add_key(command, &events);
+    redis_command_add_key(command, &settled);
+    redis_command_add_text(command, KEYS_GROUP);
+    redis_command_add_text(command, event->entry_id);
+    add_own_consumer(ledger, command);
+    redis_command_add_text(command, subscription);
+    redis_link_send_reliably(ledger->worker->commands, &command, NULL, NULL);
 }
 
 void ledger_reject(struct ledger *ledger, struct arrival *arrival, const char *reason)
@@ -168,9 +175,7 @@ void ledger_reject(struct ledger *ledger, struct arrival *arrival, const char *r
     redis_command_add_text(command, KEYS_GROUP);
     redis_command_add_text(command, arrival->entry_id);
     redis_command_add_text(command, reason);
-    char consumer[CONSUMER_SIZE];
-    engine_format_consumer(ledger->worker->engine, ledger->worker->index, consumer);
-    redis_command_add_text(command, consumer);
+    add_own_consumer(ledger, command);
     ledger->unanswered++;
     redis_link_send_reliably(ledger->worker->commands, &command, on_acknowledged, acknowledgement);
 }
@@ -238,7 +243,8 @@ struct ledger *ledger_create(struct worker *worker)
 bool ledger_is_empty(const struct ledger *ledger)
 {
     for (uint32_t shard = 0; shard < ledger->worker->engine->keys.shards; shard++)
-        if (ledger->batches[shard].count)
+        if (ledger->batches[shard].count || ledger->batches[shard].delivered ||
+            ledger->batches[shard].duplicates)
             return false;
     return ledger->unanswered == 0 && redis_link_backlog(ledger->worker->commands, NULL) == 0;
 }

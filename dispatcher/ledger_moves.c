@@ -36,11 +36,13 @@ static void on_moved(void *arg, redis_reply *reply)
         copy.moved(copy.arg, copy.delivery, false);
         return;
     }
-    copy.delivery->end = DELIVERY_RECORDED;
-    bool is_ours = redis_reply_int(reply) == 1;
-    if (!is_ours)
+    // 0: refused, another instance has it. Whether it is settled there is not ours to say: an acknowledgement of
+    // ours would take the entry from its hands before it has written its outcome.
+    bool is_refused = redis_reply_int(reply) == 0;
+    if (is_refused)
         metrics_add(METRIC_LEASES_LOST, 1);
-    copy.moved(copy.arg, copy.delivery, is_ours);
+    copy.delivery->end = is_refused ? DELIVERY_UNSETTLED : DELIVERY_RECORDED;
+    copy.moved(copy.arg, copy.delivery, redis_reply_int(reply) == 1);
 }
 
 static void send_move(struct ledger *ledger, const struct ledger_move *move, enum script script,

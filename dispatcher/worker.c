@@ -19,7 +19,7 @@
 #include "petrel/metrics.h"
 #include "petrel/random.h"
 
-enum { TICK_MS = 500 };
+enum { TICK_MS = 500 }; // at most: eight to an instance_timeout
 
 // ---- letters
 
@@ -111,15 +111,26 @@ static void on_tick(uv_timer_t *timer)
         log_warn("the process stood still: what was not attempted yet goes back to Redis",
                  LOG_INT("worker", worker->index),
                  LOG_INT("for_ms", clock_mono_ms() - worker->last_tick_ms));
+        worker->thaws++;
         lanes_park_all(worker->lanes);
     }
     worker->last_tick_ms = clock_mono_ms();
 }
 
+// Half of the timeout: the others count from our last heartbeat, which may be a second older than the freeze.
 bool worker_was_frozen(const struct worker *worker)
 {
-    // Half of it: the others count from our last heartbeat, which may be a second older than the freeze.
-    return clock_mono_ms() - worker->last_tick_ms > worker->engine->config->instance_timeout_ms / 2;
+    return worker_is_stale(worker, worker->last_tick_ms);
+}
+
+bool worker_has_thawed(const struct worker *worker, uint32_t thaws)
+{
+    return worker->thaws != thaws || worker_was_frozen(worker);
+}
+
+bool worker_is_stale(const struct worker *worker, int64_t taken_ms)
+{
+    return clock_mono_ms() - taken_ms > worker->engine->config->instance_timeout_ms / 2;
 }
 
 // ---- the end
@@ -313,7 +324,10 @@ struct worker *worker_create(struct engine *engine, uint32_t index)
     uv_timer_init(&worker->loop, &worker->drain_timer);
     uv_timer_init(&worker->loop, &worker->tick_timer);
     worker->drain_timer.data = worker->tick_timer.data = worker;
-    uv_timer_start(&worker->tick_timer, on_tick, TICK_MS, TICK_MS);
+    uint64_t tick_ms = (uint64_t)engine->config->instance_timeout_ms / 8;
+    if (tick_ms > TICK_MS)
+        tick_ms = TICK_MS;
+    uv_timer_start(&worker->tick_timer, on_tick, tick_ms, tick_ms);
     worker->last_tick_ms = clock_mono_ms();
     open_commands(worker);
     open_sender(worker);

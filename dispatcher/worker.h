@@ -37,6 +37,7 @@ struct worker {
     struct ledger *ledger;
     uv_timer_t tick_timer, drain_timer;
     int64_t last_tick_ms;      // mono; long ago means that the process was frozen
+    uint32_t thaws;            // how often that was noticed
     int64_t drain_deadline_ms; // mono
     bool is_ready, is_draining, is_drained, is_stopping;
     uint64_t random_state;
@@ -59,6 +60,10 @@ void worker_hint_due(struct worker *worker, uint32_t shard, int64_t delay_ms);
 // The process stood still so long that others may have taken its entries over: what has not been attempted yet
 // must go through Redis (whose scripts know) rather than be sent. True until the next tick.
 bool worker_was_frozen(const struct worker *worker);
+// Whether the process stood still since `thaws` was worker->thaws: what Redis handed out then may be others' now.
+bool worker_has_thawed(const struct worker *worker, uint32_t thaws);
+// What came into this process's hands at `taken_ms` (mono) and has not been attempted yet may be others' by now.
+bool worker_is_stale(const struct worker *worker, int64_t taken_ms);
 // Called whenever something ended, while draining: goes on when nothing is left.
 void worker_check_drained(struct worker *worker);
 

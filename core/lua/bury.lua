@@ -4,8 +4,8 @@
 -- ARGV: 1 group, 2 entry id, 3 event id, 4 subscription, 5 dead letter id, 6 lease token ("" when fresh),
 --       7 stored event ("" when leased), 8 "1": the event's only delivery, acknowledge it here,
 --       9 own consumer ("" when leased), 10… field, value of the dead letter
--- Returns 1, or 0 when it was settled before, or the lease or the entry isn't the caller's any more (nothing is
--- done).
+-- Returns 1; 2 when it was settled before (a lost reply); 0 when the lease or the entry isn't the caller's any more
+-- (nothing is done, and the caller must not acknowledge the entry).
 local is_leased = ARGV[6] ~= ""
 local has_group = false
 if is_leased then
@@ -15,7 +15,7 @@ else
     local pending = redis.pcall("XPENDING", KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[9])
     has_group = not pending.err
     if has_group and #pending == 0 then return 0 end
-    if redis.call("SISMEMBER", KEYS[5], ARGV[4]) == 1 then return 0 end
+    if redis.call("SISMEMBER", KEYS[5], ARGV[4]) == 1 then return 2 end
 end
 local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -5,13 +5,14 @@
 --       8 last attempt ms, 9 last status, 10 last error, 11 stored event,
 --       12 "1": this is the event's only delivery, acknowledge it here, 13 "1": leave `due` alone (paused),
 --       14 own consumer
--- Returns 1, or 0 when this delivery was settled before (a lost reply) or the entry isn't the caller's any more
--- (another instance took over while we were away).
+-- Returns 1; 2 when this delivery was settled before (a lost reply); 0 when the entry isn't pending with the
+-- caller (any more: another instance took over while we were away, or it was acknowledged). Then nothing is done,
+-- and the caller must not acknowledge: whoever holds the entry may still need it.
 -- The acknowledgement is last: when Redis is full the first write is refused and nothing has happened.
 local pending = redis.pcall("XPENDING", KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[14])
 local has_group = not pending.err
 if has_group and #pending == 0 then return 0 end
-if redis.call("SISMEMBER", KEYS[6], ARGV[4]) == 1 then return 0 end
+if redis.call("SISMEMBER", KEYS[6], ARGV[4]) == 1 then return 2 end
 
 if redis.call("HEXISTS", KEYS[4], ARGV[3]) == 0 then
     local time = redis.call("TIME")

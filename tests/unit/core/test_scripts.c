@@ -274,7 +274,7 @@ TEST(park_of_one_delivery_of_several_notes_it_and_leaves_the_entry_pending)
     CHECK_STR(park(entry, "e1", "s1", "5000", "0"), "1");
     CHECK_STR(park(entry, "e1", "s2", "5000", "0"), "1");
     take_digest();
-    CHECK_STR(park(entry, "e1", "s1", "5000", "0"), "0");
+    CHECK_STR(park(entry, "e1", "s1", "5000", "0"), "2");
     CHECK_STR(ASK("DEBUG", "DIGEST"), digest);
     CHECK_STR(ASK("HGET", "t:message:e1", "refs"), "2");
     char settled[80];
@@ -349,6 +349,51 @@ TEST(park_bury_and_reject_are_refused_to_who_no_longer_holds_the_entry)
                    WORDS("petrel", entry, "why", "c")),
               "0");
     CHECK_STR(ASK("DEBUG", "DIGEST"), digest);
+}
+
+// ---- note
+
+static const char *note(const char *entry_id, const char *consumer)
+{
+    char settled[80];
+    snprintf(settled, sizeof settled, "settled:%s", entry_id);
+    return eval(SCRIPT_NOTE, WORDS("events", settled), WORDS("petrel", entry_id, consumer, "s1"));
+}
+
+TEST(note_is_kept_while_the_entry_is_pending_with_the_caller)
+{
+    fresh();
+    read_one("c");
+    char settled[80];
+    snprintf(settled, sizeof settled, "t:settled:%s", entry);
+    CHECK_STR(note(entry, "c"), "1");
+    CHECK_STR(note(entry, "c"), "1");
+    CHECK_STR(ASK("SMEMBERS", settled), "[s1]");
+    CHECK(first_number(ASK("PTTL", settled)) > 6LL * 86400000);
+    take_digest();
+    CHECK_STR(note(entry, "other"), "0");
+    CHECK_STR(ASK("DEBUG", "DIGEST"), digest);
+}
+
+TEST(note_leaves_nothing_behind_of_a_settled_entry_or_without_the_group)
+{
+    fresh();
+    read_one("c");
+    ASK("XACK", "t:events", "petrel", entry);
+    CHECK_STR(note(entry, "c"), "0");
+    ASK("XGROUP", "DESTROY", "t:events", "petrel");
+    CHECK_STR(note(entry, "c"), "0");
+    CHECK_STR(ASK("KEYS", "t:settled:*"), "[]");
+}
+
+TEST(note_is_refused_when_full)
+{
+    fresh();
+    read_one("c");
+    become_full();
+    CHECK(is_oom(note(entry, "c")));
+    become_roomy();
+    CHECK_STR(ASK("KEYS", "t:settled:*"), "[]");
 }
 
 // ---- due

@@ -22,10 +22,13 @@
 #include "stores.h"
 
 enum {
-    THREADS = 8, // more than cores: each may wait for Redis, and /healthz should not wait with it
+    THREADS = 2,  // that read and write; they wait for nothing
+    HANDLERS = 8, // more than cores: each may wait for Redis
+    PROBE_HANDLERS =
+        2, // for what tells whether petrel is well: it must be told when all others wait
     HOST_SIZE = 256,
-    CONNECTIONS_MAX = 1024,
-    IDLE_TIMEOUT_S = 60,
+    CONNECTIONS_MAX = 4096,
+    IDLE_TIMEOUT_S = 30,
     BODY_MIN_BYTES = 1024 * 1024, // the limit, unless max_event_bytes asks for more
     BODY_EXTRA_BYTES = 64 * 1024, // of an event's JSON: names, quotes, spaces
     RESPONSE_MAX_BYTES = 128 * 1024 * 1024
@@ -156,12 +159,27 @@ static bool wants_body(void *arg, const struct http_request *request)
            auth_has_key(&admin->auth, http_request_header(request, "authorization"));
 }
 
+static bool is_urgent(void *arg, const struct http_request *request)
+{
+    struct router_match match;
+    (void)arg;
+    return router_find(routes, routes_count, span_of(request->method), span_of(request->path),
+                       &match) == ROUTER_FOUND &&
+           match.route->is_observability;
+}
+
 static void on_request(void *arg, const struct http_request *request, struct http_response *response)
 {
     struct admin *admin = arg;
     struct router_match match;
     metrics_add(METRIC_ADMIN_REQUESTS, 1);
     add_common_headers(response);
+    if (request->is_late) {
+        http_response_add_header(response, "retry-after", "1");
+        problem_set(response, 503, "Too many requests are waiting for Redis.");
+        write_audit_line(request, response->status);
+        return;
+    }
     bool is_private = is_private_path(admin, request);
     if ((!is_private || is_permitted(admin, request, response)) &&
         find_route(admin, request, response, &match) &&
@@ -206,21 +224,35 @@ static struct http_server *start_server(struct admin *admin, char *error, size_t
         .host = host,
         .port = port,
         .threads = THREADS,
+        .handlers = HANDLERS,
+        .urgent_handlers = PROBE_HANDLERS,
         .max_body_bytes = max_body_bytes(admin->config),
         .max_response_bytes = RESPONSE_MAX_BYTES,
         .max_connections = CONNECTIONS_MAX,
         .idle_timeout_s = IDLE_TIMEOUT_S,
         .handler = on_request,
         .wants_body = wants_body,
+        .is_urgent = is_urgent,
         .arg = admin,
     };
     return http_server_start(&options, error, error_size);
 }
 
+static bool init_stores(struct admin *admin, const struct admin_options *options)
+{
+    if (!stores_init(&admin->stores, options->config, options->redis, HANDLERS + PROBE_HANDLERS))
+        return false;
+    if (status_cache_init(&admin->status, options->config, options->redis))
+        return true;
+    status_cache_fini(&admin->status);
+    stores_fini(&admin->stores);
+    return false;
+}
+
 struct admin *admin_start(const struct admin_options *options, char *error, size_t error_size)
 {
     struct admin *admin = calloc(1, sizeof *admin);
-    if (!admin || !stores_init(&admin->stores, options->config, options->redis, THREADS)) {
+    if (!admin || !init_stores(admin, options)) {
         snprintf(error, error_size, "not enough memory for the admin API");
         free(admin);
         return NULL;
@@ -229,7 +261,6 @@ struct admin *admin_start(const struct admin_options *options, char *error, size
     admin->observability_only = options->observability_only;
     admin->workers = options->workers;
     auth_init(&admin->auth, options->key);
-    status_cache_init(&admin->status);
     admin->server = start_server(admin, error, error_size);
     if (!admin->server)
         admin_stop(&admin);

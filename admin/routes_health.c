@@ -3,6 +3,7 @@
 // and the pointers to the documentation.
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "admin_assets.h"
 #include "petrel/json.h"
@@ -62,13 +63,6 @@ static void add_redis_checks(const struct store_status *status, struct text *out
         add_check(out, &checks[i]);
 }
 
-// Redis's version and layout are checked only once Redis answers; the first failure is the one that is told.
-static enum store_result read_state(struct exchange *exchange, struct store_status *status)
-{
-    enum store_result result = status_cache_read(exchange->status, exchange->store, status);
-    return result == STORE_OK ? store_check_schema(exchange->store) : result;
-}
-
 // Starting: a worker has no table of subscriptions yet. Ending: it drains.
 static bool has_all_workers(const struct exchange *exchange)
 {
@@ -77,13 +71,13 @@ static bool has_all_workers(const struct exchange *exchange)
 
 void route_health_ready(struct exchange *exchange)
 {
-    struct store_status status;
-    enum store_result result = read_state(exchange, &status);
+    struct status_reading reading;
+    status_cache_read(exchange->status, &reading);
+    bool has_redis = reading.result == STORE_OK;
     bool has_workers = has_all_workers(exchange);
-    bool is_ready = result == STORE_OK && status.has_group && has_workers;
+    bool is_ready = has_redis && reading.status.has_group && has_workers;
     struct text *out = exchange_begin_json(exchange, is_ready ? 200 : 503);
-    struct check redis = {
-        .name = "redis", .is_ok = result == STORE_OK, .detail = exchange->store->error};
+    struct check redis = {.name = "redis", .is_ok = has_redis, .detail = reading.error};
     struct check workers = {
         .name = "workers",
         .is_ok = has_workers,
@@ -93,8 +87,8 @@ void route_health_ready(struct exchange *exchange)
     add_check(out, &redis);
     if (exchange->workers > 0)
         add_check(out, &workers);
-    if (result == STORE_OK)
-        add_redis_checks(&status, out);
+    if (has_redis)
+        add_redis_checks(&reading.status, out);
     text_append_string(out, "]}");
     if (!is_ready)
         http_response_add_header(exchange->response, "retry-after", "1");
@@ -102,14 +96,15 @@ void route_health_ready(struct exchange *exchange)
 
 void route_health_status(struct exchange *exchange)
 {
-    struct store_status status;
+    struct status_reading reading;
     if (!exchange_accept_no_query(exchange))
         return;
-    enum store_result result = status_cache_read(exchange->status, exchange->store, &status);
-    if (result != STORE_OK)
-        exchange_fail(exchange, result, "status", NULL);
+    status_cache_read(exchange->status, &reading);
+    memcpy(exchange->store->error, reading.error, sizeof reading.error);
+    if (reading.result != STORE_OK)
+        exchange_fail(exchange, reading.result, "status", NULL);
     else
-        view_status(&status, exchange_begin_json(exchange, 200));
+        view_status(&reading.status, exchange_begin_json(exchange, 200));
 }
 
 // ---- metrics
@@ -123,21 +118,23 @@ static void add_gauge(struct text *out, const char *name, const char *help, int6
 // Without Redis the process's own metrics are still worth reading; so this never fails.
 void route_health_metrics(struct exchange *exchange)
 {
-    struct store_status status;
+    struct status_reading reading;
     struct text *out = exchange_begin_json(exchange, 200);
     exchange->response->content_type = "text/plain; version=0.0.4; charset=utf-8";
     metrics_format(out);
-    bool is_up = status_cache_read(exchange->status, exchange->store, &status) == STORE_OK;
+    status_cache_read(exchange->status, &reading);
+    bool is_up = reading.result == STORE_OK;
     add_gauge(out, "petrel_redis_up", "1 if Redis answered.", is_up);
     if (!is_up)
         return;
-    add_gauge(out, "petrel_parked", "Deliveries parked now.", status.parked);
-    add_gauge(out, "petrel_dead_letters", "Dead letters kept.", status.dead);
-    add_gauge(out, "petrel_rejected_events", "Rejected events kept.", status.rejected);
-    add_gauge(out, "petrel_stream_length", "Entries in the stream.", status.stream_length);
-    add_gauge(out, "petrel_stream_lag", "Entries that no dispatcher has read.", status.stream_lag);
-    add_gauge(out, "petrel_stream_pending", "Entries read and not settled.", status.stream_pending);
-    add_gauge(out, "petrel_instances", "Dispatchers registered.", status.instances);
+    const struct store_status *status = &reading.status;
+    add_gauge(out, "petrel_parked", "Deliveries parked now.", status->parked);
+    add_gauge(out, "petrel_dead_letters", "Dead letters kept.", status->dead);
+    add_gauge(out, "petrel_rejected_events", "Rejected events kept.", status->rejected);
+    add_gauge(out, "petrel_stream_length", "Entries in the stream.", status->stream_length);
+    add_gauge(out, "petrel_stream_lag", "Entries that no dispatcher has read.", status->stream_lag);
+    add_gauge(out, "petrel_stream_pending", "Entries read and not settled.", status->stream_pending);
+    add_gauge(out, "petrel_instances", "Dispatchers registered.", status->instances);
 }
 
 // ---- pointers

@@ -2,9 +2,10 @@
 // The HTTP server over libmicrohttpd; no other file of petrel sees that library.
 //
 // A request's life: on_request is called once for its head (an upload is allocated), once for each piece of its
-// body, and once at its end, when the handler runs and its answer is queued; on_completed frees the upload.
-// With threads > 0 that many epoll threads share the listening socket, and a handler that blocks holds up the
-// other connections of its thread; with threads == 0 every connection has a thread of its own.
+// body, and once at its end, when it becomes a job and its connection is suspended; a handler thread makes the
+// answer and resumes it; then on_request is called once more, and queues the answer; on_completed frees the upload.
+// So a handler that waits, for Redis above all, holds up no other connection. How long a client may take is in
+// server_connections.c.
 #include "petrel/http_server.h"
 
 #include <assert.h>
@@ -17,27 +18,38 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "petrel/clock.h"
 #include "petrel/log.h"
+#include "server_connections.h"
+#include "server_pool.h"
 #include "server_socket.h"
 
 enum {
     // MHD's pool for one connection: bounds the head of a request.
     CONNECTION_MEMORY_BYTES = 64 * 1024,
     // Of a body that isn't kept, so that the client gets to read why.
-    SWALLOW_MAX_BYTES = 64 * 1024 * 1024
+    SWALLOW_MAX_BYTES = 64 * 1024 * 1024,
+    QUEUE_MAX_MS = 5000 // for a handler thread: later the client has given up, or should
 };
 
 struct http_server {
     struct MHD_Daemon *daemon;
     struct http_server_options options; // host isn't used after the start
     uint16_t port;
+    struct server_connections *connections;
+    struct server_pool *handlers, *urgent; // NULL: there are none
 };
 
-// One request while it arrives.
+// One request, from its head to its answer.
 struct upload {
+    struct server_job job; // first: it is found by its address
+    const struct http_server *server;
     struct text body;
     size_t received_bytes;
     bool is_dropped; // too large, or not wanted: read and thrown away
+    bool is_answered;
+    struct http_request request;
+    struct http_response response; // when answered
 };
 
 // ---- what handlers call
@@ -142,17 +154,64 @@ static enum MHD_Result queue_response(struct MHD_Connection *connection,
     return result;
 }
 
-static enum MHD_Result answer(const struct http_server *server, struct MHD_Connection *connection,
-                              struct http_request *request)
+static void enter(const struct http_server *server, struct MHD_Connection *connection,
+                  enum server_phase phase)
 {
-    struct http_response response = {.status = 500};
-    text_init(&response.body, server->options.max_response_bytes);
-    find_peer(connection, request->peer, sizeof request->peer);
-    server->options.handler(server->options.arg, request, &response);
-    enum MHD_Result result =
-        response.drop_connection ? MHD_NO : queue_response(connection, &response);
-    text_fini(&response.body);
-    return result;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    if (info)
+        server_connections_enter(server->connections, info->socket_context, phase);
+}
+
+static void handle(struct upload *upload)
+{
+    const struct http_server_options *options = &upload->server->options;
+    upload->response = (struct http_response){.status = 500};
+    text_init(&upload->response.body, options->max_response_bytes);
+    find_peer(upload->request.connection, upload->request.peer, sizeof upload->request.peer);
+    options->handler(options->arg, &upload->request, &upload->response);
+    upload->is_answered = true;
+}
+
+static void on_job(struct server_job *job)
+{
+    struct upload *upload = (struct upload *)job;
+    upload->request.is_late = clock_mono_ms() - job->added_mono_ms > QUEUE_MAX_MS;
+    handle(upload);
+    MHD_resume_connection(upload->request.connection);
+}
+
+static enum MHD_Result send_answer(struct upload *upload, struct MHD_Connection *connection)
+{
+    if (upload->response.drop_connection)
+        return MHD_NO;
+    enter(upload->server, connection, SERVER_PHASE_ANSWER);
+    return queue_response(connection, &upload->response);
+}
+
+static struct server_pool *choose_pool(const struct upload *upload)
+{
+    const struct http_server *server = upload->server;
+    bool is_urgent = server->urgent && server->options.is_urgent &&
+                     server->options.is_urgent(server->options.arg, &upload->request);
+    return is_urgent ? server->urgent : server->handlers;
+}
+
+// The request is whole.
+static enum MHD_Result answer(struct upload *upload, struct MHD_Connection *connection)
+{
+    struct server_pool *pool = choose_pool(upload);
+    enter(upload->server, connection, SERVER_PHASE_HANDLER);
+    if (!pool) {
+        handle(upload);
+        return send_answer(upload, connection);
+    }
+    // Suspended first: the job may end before server_pool_add returns.
+    MHD_suspend_connection(connection);
+    if (server_pool_add(pool, &upload->job))
+        return MHD_YES;
+    MHD_resume_connection(connection);
+    return MHD_NO; // the server stops
 }
 
 static bool is_wanted(const struct http_server *server, const struct http_request *request)
@@ -174,11 +233,16 @@ static void receive(const struct http_server *server, struct upload *upload,
     }
 }
 
-static struct upload *create_upload(const struct http_server *server)
+static struct upload *create_upload(const struct http_server *server,
+                                    const struct http_request *request)
 {
     struct upload *upload = calloc(1, sizeof *upload);
-    if (upload)
-        text_init(&upload->body, server->options.max_body_bytes);
+    if (!upload)
+        return NULL;
+    text_init(&upload->body, server->options.max_body_bytes);
+    upload->job.run = on_job;
+    upload->server = server;
+    upload->request = *request;
     return upload;
 }
 
@@ -191,33 +255,52 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
     const struct http_server *server = arg;
     struct upload *upload = *request_state;
     if (!upload) {
-        *request_state = create_upload(server);
+        struct http_request request = {.method = method, .path = url, .connection = connection};
+        *request_state = create_upload(server, &request);
+        enter(server, connection, SERVER_PHASE_BODY);
         return *request_state ? MHD_YES : MHD_NO;
     }
-    struct http_request request = {.method = method, .path = url, .connection = connection};
+    if (upload->is_answered)
+        return send_answer(upload, connection);
     if (*data_size > 0) {
-        receive(server, upload, &request, (struct span){.data = data, .size = *data_size});
+        receive(server, upload, &upload->request, (struct span){.data = data, .size = *data_size});
         *data_size = 0;
         return upload->received_bytes > server->options.max_body_bytes + SWALLOW_MAX_BYTES
                    ? MHD_NO
                    : MHD_YES;
     }
-    request.body = upload->is_dropped ? SPAN("") : text_span(&upload->body);
-    request.is_too_large = upload->is_dropped;
-    return answer(server, connection, &request);
+    upload->request.body = upload->is_dropped ? SPAN("") : text_span(&upload->body);
+    upload->request.is_too_large = upload->is_dropped;
+    return answer(upload, connection);
 }
 
 static void on_completed(void *arg, struct MHD_Connection *connection, void **request_state,
                          enum MHD_RequestTerminationCode why)
 {
-    (void)arg;
-    (void)connection;
     (void)why;
     struct upload *upload = *request_state;
-    if (upload)
-        text_fini(&upload->body);
+    enter(arg, connection, SERVER_PHASE_HEAD);
+    if (!upload)
+        return;
+    text_fini(&upload->body);
+    text_fini(&upload->response.body);
     free(upload);
     *request_state = NULL;
+}
+
+static void on_connection(void *arg, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    const struct http_server *server = arg;
+    struct server_connection *tracked = *socket_context;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        server_connections_remove(server->connections, &tracked);
+    } else {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        tracked = info ? server_connections_add(server->connections, info->connect_fd) : NULL;
+    }
+    *socket_context = tracked;
 }
 
 static int hex_value(char c)
@@ -265,14 +348,11 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *arg, const char *
 static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
 {
     const struct http_server_options *options = &server->options;
-    bool is_pool = options->threads > 0;
-    unsigned flags =
-        is_pool ? MHD_USE_EPOLL_INTERNAL_THREAD
-                : (MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL);
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
     unsigned connections = options->max_connections > options->threads ? options->max_connections
                                                                        : options->threads + 1;
     struct MHD_OptionItem pool[] = {
-        {.option = is_pool && options->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END,
+        {.option = options->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END,
          .value = (intptr_t)options->threads},
         {.option = MHD_OPTION_END},
     };
@@ -280,10 +360,39 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
     return MHD_start_daemon(
         flags | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, server,
         MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape,
-        NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT, connections,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, server, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT, connections,
         MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+}
+
+static bool start_threads(struct http_server *server)
+{
+    const struct http_server_options *options = &server->options;
+    server->connections =
+        server_connections_create(options->max_connections, options->idle_timeout_s);
+    if (options->handlers > 0)
+        server->handlers = server_pool_create(options->handlers);
+    if (options->urgent_handlers > 0)
+        server->urgent = server_pool_create(options->urgent_handlers);
+    return server->connections && (server->handlers || options->handlers == 0) &&
+           (server->urgent || options->urgent_handlers == 0);
+}
+
+static void stop_threads(struct http_server *server)
+{
+    struct server_pool **pools[] = {&server->handlers, &server->urgent};
+    for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++) {
+        if (*pools[i])
+            server_pool_close(*pools[i]);
+    }
+    // By now every suspended connection was resumed: the library takes none to its end.
+    if (server->daemon)
+        MHD_stop_daemon(server->daemon);
+    for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++)
+        server_pool_destroy(pools[i]);
+    server_connections_destroy(&server->connections);
 }
 
 struct http_server *http_server_start(const struct http_server_options *options, char *error,
@@ -299,7 +408,8 @@ struct http_server *http_server_start(const struct http_server_options *options,
     if (fd < 0)
         goto fail;
     server->port = server_socket_port(fd);
-    server->daemon = start_daemon(server, fd);
+    if (start_threads(server))
+        server->daemon = start_daemon(server, fd);
     if (!server->daemon) {
         // The library may have closed fd already, so it is left alone: a leak once, in a program that ends.
         snprintf(error, error_size,
@@ -308,6 +418,7 @@ struct http_server *http_server_start(const struct http_server_options *options,
     }
     return server;
 fail:
+    stop_threads(server);
     free(server);
     return NULL;
 }
@@ -321,7 +432,7 @@ void http_server_stop(struct http_server **server)
 {
     if (!*server)
         return;
-    MHD_stop_daemon((*server)->daemon);
+    stop_threads(*server);
     free(*server);
     *server = NULL;
 }

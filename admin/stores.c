@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// There are as many stores as server threads, so taking one waits only if a handler held two. Neither lock is held
-// while Redis is asked.
+// There are as many stores as handler threads, so taking one waits only if a handler held two.
 #include "stores.h"
 
 #include <assert.h>
@@ -9,13 +8,14 @@
 
 #include "petrel/clock.h"
 
-enum { REDIS_TIMEOUT_MS = 5000, STATUS_MAX_AGE_MS = 1000 };
+// A Redis that hangs is known after at most STATUS_MAX_AGE_MS + STATUS_TIMEOUT_MS.
+enum { REDIS_TIMEOUT_MS = 5000, STATUS_TIMEOUT_MS = 1000, STATUS_MAX_AGE_MS = 500 };
 
 static bool init_store(struct store *store, const struct config *config,
-                       const struct redis_url *redis)
+                       const struct redis_url *redis, int64_t timeout_ms)
 {
     *store = (struct store){
-        .client = redis_client_create(redis, REDIS_TIMEOUT_MS),
+        .client = redis_client_create(redis, timeout_ms),
         .keys.shards = config->shards,
         .max_event_bytes = config->max_event_bytes,
         .max_concurrency = config->max_concurrency,
@@ -35,7 +35,7 @@ bool stores_init(struct stores *stores, const struct config *config, const struc
     pthread_cond_init(&stores->given, NULL);
     for (; stores->count < count; stores->count++) {
         struct store *store = &stores->all[stores->count];
-        if (!init_store(store, config, redis)) {
+        if (!init_store(store, config, redis, REDIS_TIMEOUT_MS)) {
             stores_fini(stores);
             return false;
         }
@@ -74,46 +74,36 @@ void stores_give(struct stores *stores, struct store *store)
     pthread_mutex_unlock(&stores->lock);
 }
 
-void status_cache_init(struct status_cache *cache)
+bool status_cache_init(struct status_cache *cache, const struct config *config,
+                       const struct redis_url *redis)
 {
     memset(cache, 0, sizeof *cache);
     pthread_mutex_init(&cache->lock, NULL);
+    return init_store(&cache->store, config, redis, STATUS_TIMEOUT_MS);
 }
 
 void status_cache_fini(struct status_cache *cache)
 {
+    redis_client_destroy(&cache->store.client);
     pthread_mutex_destroy(&cache->lock);
 }
 
-static bool find_fresh(struct status_cache *cache, struct store *store, struct store_status *status,
-                       enum store_result *result)
+static void refresh(struct status_cache *cache)
 {
-    pthread_mutex_lock(&cache->lock);
-    bool is_fresh =
-        cache->read_mono_ms > 0 && clock_mono_ms() - cache->read_mono_ms < STATUS_MAX_AGE_MS;
-    if (is_fresh) {
-        *status = cache->status;
-        *result = cache->result;
-        memcpy(store->error, cache->error, sizeof store->error);
-    }
-    pthread_mutex_unlock(&cache->lock);
-    return is_fresh;
+    struct status_reading *last = &cache->last;
+    last->result = store_read_status(&cache->store, &last->status);
+    if (last->result == STORE_OK)
+        last->result = store_check_schema(&cache->store);
+    memcpy(last->error, cache->store.error, sizeof last->error);
+    last->read_mono_ms = clock_mono_ms();
 }
 
-// Two that find it old at once both read; that costs less than one waiting for the other's Redis.
-enum store_result status_cache_read(struct status_cache *cache, struct store *store,
-                                    struct store_status *status)
+void status_cache_read(struct status_cache *cache, struct status_reading *reading)
 {
-    enum store_result result;
-    if (find_fresh(cache, store, status, &result))
-        return result;
-    memset(status, 0, sizeof *status);
-    result = store_read_status(store, status);
     pthread_mutex_lock(&cache->lock);
-    cache->result = result;
-    cache->status = *status;
-    memcpy(cache->error, store->error, sizeof cache->error);
-    cache->read_mono_ms = clock_mono_ms();
+    if (cache->last.read_mono_ms == 0 ||
+        clock_mono_ms() - cache->last.read_mono_ms >= STATUS_MAX_AGE_MS)
+        refresh(cache);
+    *reading = cache->last;
     pthread_mutex_unlock(&cache->lock);
-    return result;
 }

@@ -26,20 +26,24 @@ void stores_fini(struct stores *stores);
 struct store *stores_take(struct stores *stores);
 void stores_give(struct stores *stores, struct store *store);
 
-// The status of the whole, read at most once a second however many ask; that it can't be read, too: a Redis that
-// doesn't answer costs each reader a timeout.
-struct status_cache {
-    pthread_mutex_t lock;
+// The status of the whole, read at most twice a second however many ask, by one of them; that it can't be read, too.
+// It has a connection of its own, with a short timeout: a probe must learn in time that Redis doesn't answer.
+struct status_reading {
     int64_t read_mono_ms; // 0: never
-    enum store_result result;
+    enum store_result
+        result; // whether status could be read, and Redis and the layout are what they must be
     char error[REDIS_CLIENT_ERROR_SIZE]; // of that result
     struct store_status status;
 };
+struct status_cache {
+    pthread_mutex_t lock; // guards all, and is held while Redis is asked
+    struct store store;
+    struct status_reading last;
+};
 
-void status_cache_init(struct status_cache *cache);
+bool status_cache_init(struct status_cache *cache, const struct config *config,
+                       const struct redis_url *redis);
 void status_cache_fini(struct status_cache *cache);
-// store->error says why when the result isn't STORE_OK.
-enum store_result status_cache_read(struct status_cache *cache, struct store *store,
-                                    struct store_status *status);
+void status_cache_read(struct status_cache *cache, struct status_reading *reading);
 
 #endif

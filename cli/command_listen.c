@@ -264,7 +264,8 @@ static int receive(struct receiver *receiver)
     struct http_server_options server_options = {
         .host = receiver->host,
         .port = receiver->port,
-        .threads = may_block ? 64 : 4,
+        .threads = may_block ? 2 : 4,
+        .handlers = may_block ? 64 : 0,
         .max_body_bytes = BODY_MAX_BYTES,
         .max_response_bytes = 64 * 1024,
         .max_connections = 1024,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small HTTP/1.1 server over libmicrohttpd: whole requests in, whole responses out. Used by the admin API and
-// by `petrel listen`. Handlers run on the server's threads, several at once; one may block its thread.
+// by `petrel listen`. Handlers run on threads of the server, several at once; one may block its thread.
 #ifndef PETREL_HTTP_SERVER_H
 #define PETREL_HTTP_SERVER_H
 
@@ -16,6 +16,7 @@ struct http_request {
     char peer[64];     // address of the client, without its port
     void *connection;  // for http_request_header and http_request_query
     bool is_too_large; // the body was over max_body_bytes, or not wanted, and isn't here
+    bool is_late; // it has waited so long for a thread that it should be refused rather than handled
 };
 // Header (any case) or query parameter; NULL if absent.
 const char *http_request_header(const struct http_request *request, const char *name);
@@ -50,15 +51,19 @@ typedef void http_handler(void *arg, const struct http_request *request,
 struct http_server_options {
     const char *host; // address to bind; "127.0.0.1", "::1", "0.0.0.0"
     uint16_t port;    // 0 picks a free one
-    unsigned threads; // that many share the connections; 0: one per connection, for handlers that block long
+    unsigned threads; // that read and write
+    unsigned handlers; // threads that run the handler; 0: it runs on those that read, and must not block long
+    unsigned urgent_handlers; // threads for urgent requests alone; 0: there are none
     size_t max_body_bytes;
     size_t max_response_bytes;
     unsigned max_connections;
-    unsigned idle_timeout_s;
+    unsigned idle_timeout_s; // a connection that brings no whole head of a request for so long is closed
     http_handler *handler;
     // Optional. Asked once when a body begins to arrive; request has no body and no peer yet. False: the body is
     // thrown away as it comes, so that those who have no business here can't fill memory.
     bool (*wants_body)(void *arg, const struct http_request *request);
+    // Optional. Urgent requests don't wait for the others: what tells whether the process is well.
+    bool (*is_urgent)(void *arg, const struct http_request *request);
     void *arg;
 };
 

@@ -59,6 +59,19 @@ void subscription_set_tenant(struct subscription_draft *draft, const cJSON *valu
         span_copy(text, draft->subscription->tenant, sizeof draft->subscription->tenant);
 }
 
+// Of a new subscription; later it changes by its own ways, which also wake or bury what is parked.
+void subscription_set_state(struct subscription_draft *draft, const cJSON *value)
+{
+    enum subscription_state state = SUBSCRIPTION_ACTIVE;
+    bool is_state =
+        cJSON_IsNull(value) ||
+        (cJSON_IsString(value) && subscription_parse_state(span_of(value->valuestring), &state));
+    if (!is_state || state == SUBSCRIPTION_DISABLED)
+        refuse(draft, "state", "must be active or paused");
+    else
+        draft->subscription->state = state;
+}
+
 // ---- event types
 
 static bool is_known_type(const struct subscription *subscription, const char *type)

@@ -11,7 +11,7 @@
 #include "subscription_internal.h"
 
 #define SET_BY_PETREL "is set by petrel and can't be written"
-#define STATE_RULE "can't be written: use POST /v1/subscriptions/{id}/pause, /resume or /disable"
+#define STATE_RULE "can't be changed here: use POST /v1/subscriptions/{id}/pause, /resume or /disable"
 #define SECRET_RULE "can't be changed: use POST /v1/subscriptions/{id}/rotate-secret"
 
 struct field {
@@ -45,7 +45,7 @@ static const struct field fields[] = {
     {.name = "timeout_ms", .set = subscription_set_timeout},
     {.name = "max_concurrency", .set = subscription_set_max_concurrency},
     {.name = "retry_schedule", .set = subscription_set_retry_schedule},
-    {.name = "state", .post_refusal = STATE_RULE, .patch_refusal = STATE_RULE},
+    {.name = "state", .set = subscription_set_state, .patch_refusal = STATE_RULE},
     {.name = "id", .post_refusal = SET_BY_PETREL, .patch_refusal = SET_BY_PETREL},
     {.name = "disabled_reason", .post_refusal = SET_BY_PETREL, .patch_refusal = SET_BY_PETREL},
     {.name = "created_at", .post_refusal = SET_BY_PETREL, .patch_refusal = SET_BY_PETREL},

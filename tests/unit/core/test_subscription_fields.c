@@ -55,7 +55,8 @@ TEST(bad_values_of_one_field)
         {"\"retry_schedule\":[0.5]", "retry_schedule[0]", "length of time"},
         {"\"retry_schedule\":[\"31d\"]", "retry_schedule[0]", "at most 30d"},
         {"\"retry_schedule\":[null]", "retry_schedule[0]", "length of time"},
-        {"\"state\":\"paused\"", "state", "/pause"},
+        {"\"state\":\"disabled\"", "state", "active or paused"},
+        {"\"state\":true", "state", "active or paused"},
         {"\"id\":\"sub_1\"", "id", "set by petrel"},
         {"\"created_at\":\"2026-01-31T12:00:00.123Z\"", "created_at", "set by petrel"},
         {"\"frobnicate\":1", "frobnicate", "no field"},
@@ -218,6 +219,15 @@ TEST(defaults_may_be_spelled_null)
         "\"max_concurrency\":null,\"retry_schedule\":null}");
     CHECK_INT(errors.count, 0);
     CHECK(subscription != NULL);
+    subscription_unref(&subscription);
+}
+
+TEST(a_new_one_may_be_paused)
+{
+    struct subscription *subscription =
+        create("{\"url\":\"https://h/\",\"event_types\":[\"a\"],\"state\":\"paused\"}");
+    CHECK_INT(errors.count, 0);
+    CHECK(subscription && subscription->state == SUBSCRIPTION_PAUSED);
     subscription_unref(&subscription);
 }
 

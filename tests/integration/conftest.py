@@ -25,6 +25,26 @@ def redis_server(tmp_path):
     server.close()
 
 
+@pytest.fixture(scope="module")
+def module_redis(tmp_path_factory):
+    server = RedisServer(tmp_path_factory.mktemp("redis"), appendonly=True)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def cli_redis(module_redis):
+    """An empty Redis for the command line's tests, one per file."""
+    module_redis.client.flushall()
+    return module_redis
+
+
+@pytest.fixture
+def at(cli_redis):
+    """The flags that point at it."""
+    return ["--redis-url", cli_redis.url]
+
+
 @pytest.fixture
 def durable_redis(tmp_path):
     server = RedisServer(tmp_path / "redis", appendonly=True)

@@ -24,15 +24,24 @@ def free_port():
         return s.getsockname()[1]
 
 
-class Child:
-    """A process with its output in a file."""
+def clean_environment(more=None):
+    """The caller's environment without anything that petrel would read, and with `more`."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PETREL_")}
+    return {**kept, **{k: str(v) for k, v in (more or {}).items()}}
 
-    def __init__(self, argv, log_path, env=None, cwd=None):
+
+class Child:
+    """A process with its output in a file, errors too unless they have a file of their own."""
+
+    def __init__(self, argv, log_path, env=None, cwd=None, error_path=None):
         self.log_path = Path(log_path)
         self.log = open(self.log_path, "ab")
+        errors = open(error_path, "ab") if error_path else None
         self.process = subprocess.Popen(
-            argv, stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env, cwd=cwd
+            argv, stdout=self.log, stderr=errors or subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env, cwd=cwd
         )
+        if errors:
+            errors.close()
 
     @property
     def pid(self):
@@ -145,9 +154,7 @@ class Petrel(Child):
         if command != "admin":
             argv += ["--allow-networks", "127.0.0.0/8,::1/128"]
         # Later flags win, so a test may say otherwise.
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PETREL_")}
-        environment.update(env or {})
-        super().__init__(argv + list(flags), self.folder / "petrel.log", env=environment, cwd=self.folder)
+        super().__init__(argv + list(flags), self.folder / "petrel.log", env=clean_environment(env), cwd=self.folder)
         self.api = Api(self.url, ADMIN_KEY, self.dispatcher_url)
         if ready:
             self.wait_ready()

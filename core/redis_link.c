@@ -5,8 +5,8 @@
 //      ^                   │ refused, deadline       │ error           │ lost, deadline, READONLY
 //      └───────────────────┴─────────────────────────┴─────────────────┘      any ──close──> CLOSING
 //
-// A request is in exactly one place: `sent` (hiredis owes us a callback), `parked` (reliable, to be sent when
-// the link is up or the pause after a transient answer is over) or `failed` (its NULL is delivered on the next
+// A request is in exactly one place: `sent` (hiredis owes us a callback), `parked` (to be sent when the link is
+// up or the pause after a transient answer is over) or `failed` (its NULL is delivered on the next
 // loop turn). Left to others: what to send, and bounding how much.
 #include "petrel/redis_link.h"
 
@@ -66,7 +66,7 @@ static struct request *list_pop(struct request_list *list)
 static void complete(struct request *request, redis_reply *reply)
 {
     struct redis_link *link = request->link;
-    if (request->is_reliable) {
+    if (request->is_patient) {
         link->backlog_count--;
         link->backlog_bytes -= redis_command_bytes(request->command);
     }
@@ -193,7 +193,7 @@ static void transmit(struct redis_link *link, struct request *request)
     if (redisAsyncCommandArgv(link->context, on_reply, request, argc, argv, argvlen) != REDIS_OK) {
         // The connection is being torn down, its end is about to be reported.
         list_remove(&link->sent, request);
-        if (request->is_reliable)
+        if (request->is_patient)
             park(link, request);
         else
             fail_later(link, request);
@@ -228,12 +228,10 @@ void redis_link_send(struct redis_link *link, struct redis_command **command,
         transmit(link, request);
 }
 
-void redis_link_send_reliably(struct redis_link *link, struct redis_command **command,
-                              redis_reply_callback *callback, void *arg)
+static void send_when_up(struct redis_link *link, struct request *request)
 {
-    assert(!redis_command_is_spoiled(*command));
-    struct request *request = request_create(link, command, callback, arg);
-    request->is_reliable = true;
+    assert(!redis_command_is_spoiled(request->command));
+    request->is_patient = true;
     link->backlog_count++;
     link->backlog_bytes += redis_command_bytes(request->command);
     if (link->state == LINK_UP)
@@ -242,6 +240,19 @@ void redis_link_send_reliably(struct redis_link *link, struct redis_command **co
         fail_later(link, request);
     else
         park(link, request);
+}
+
+void redis_link_send_once(struct redis_link *link, struct redis_command **command)
+{
+    send_when_up(link, request_create(link, command, NULL, NULL));
+}
+
+void redis_link_send_reliably(struct redis_link *link, struct redis_command **command,
+                              redis_reply_callback *callback, void *arg)
+{
+    struct request *request = request_create(link, command, callback, arg);
+    request->is_reliable = true;
+    send_when_up(link, request);
 }
 
 struct redis_link *redis_link_create(uv_loop_t *loop, const struct redis_link_options *options)

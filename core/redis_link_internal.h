@@ -18,7 +18,8 @@ struct request {
     void *arg;
     int64_t deadline_mono_ms; // once sent
     int64_t extra_timeout_ms;
-    bool is_reliable;
+    bool is_patient;    // waits for the link, rather than fail while it is down
+    bool is_reliable;   // and is sent again when its answer was lost
     bool was_evaluated; // NOSCRIPT is answered with EVAL once
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading: one blocking XREADGROUP at a time over all shards, while there is room. After the connection broke,
+// Reading: one blocking XREADGROUP at a time over all shards, while there is room, and while what becomes of the
+// events can be written down (the commands' connection is up). After the connection broke,
 // what Redis had given us in a reply that never came is found again in our own pending list ("review"): an
 // entry that isn't in hand is taken over like a dead consumer's.
 #include "intake.h"
@@ -211,7 +212,8 @@ void intake_read(struct intake *intake)
         intake_resume_reap(intake);
         return;
     }
-    if (intake->is_reading || !redis_link_is_up(intake->reader))
+    if (intake->is_reading || !redis_link_is_up(intake->reader) ||
+        !redis_link_is_up(intake->worker->commands))
         return;
     size_t count = intake_room(intake);
     // Not for a handful: reads stay worth their round trip.
@@ -249,6 +251,11 @@ static void on_reader_down(void *arg)
 {
     struct intake *intake = arg;
     intake->reader_id = 0;
+}
+
+void intake_on_commands_up(struct intake *intake)
+{
+    intake_read(intake);
 }
 
 void intake_on_snapshot(struct intake *intake)

@@ -32,6 +32,8 @@ struct arrival {
 struct intake *intake_create(struct worker *worker);
 // The worker has a snapshot, the first one (reading starts) or a newer one (what waited for it goes on).
 void intake_on_snapshot(struct intake *intake);
+// The worker's connection for commands came up: nothing is read while it is down.
+void intake_on_commands_up(struct intake *intake);
 void intake_stop(struct intake *intake); // reads nothing more
 // While stopping: ends a blocking read. Repeated, since one that overtakes its read has no effect.
 void intake_unblock(struct intake *intake);

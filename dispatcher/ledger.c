@@ -104,8 +104,8 @@ static void add_total(struct ledger *ledger, uint32_t shard, const char *field, 
     redis_command_add_text(command, field);
     redis_command_add_int(command, *count);
     *count = 0;
-    // Not reliably: adding twice would be worse than a number lost with the connection.
-    redis_link_send(ledger->worker->commands, &command, 0, NULL, NULL);
+    // Adding twice would be worse than a number lost with the connection.
+    redis_link_send_once(ledger->worker->commands, &command);
 }
 
 void ledger_flush(struct ledger *ledger)
@@ -211,7 +211,7 @@ void ledger_log_attempt(struct ledger *ledger, const struct delivery *delivery,
     redis_command_add_int(command, result->started_wall_ms);
     redis_command_add_text(command, "duration_ms");
     redis_command_add_int(command, result->duration_ms);
-    redis_link_send(ledger->worker->commands, &command, 0, NULL, NULL);
+    redis_link_send_once(ledger->worker->commands, &command);
 }
 
 void ledger_count_delivered(struct ledger *ledger, uint32_t shard)

@@ -39,7 +39,7 @@ void ledger_acknowledge(struct ledger *ledger, struct arrival *arrival);
 void ledger_note_arrived(struct ledger *ledger, const struct event *event, const char *subscription);
 // Moves an entry that is no event to `rejected`, then intake_on_acknowledged.
 void ledger_reject(struct ledger *ledger, struct arrival *arrival, const char *reason);
-// Adds to the attempts log, best effort.
+// Adds to the attempts log; an entry may be lost with the connection, none is there twice.
 void ledger_log_attempt(struct ledger *ledger, const struct delivery *delivery,
                         const struct attempt_result *result, const char *outcome);
 // Totals that no script counts: fresh deliveries that arrived, repeats of an event id.

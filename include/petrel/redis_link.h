@@ -38,7 +38,10 @@ void redis_link_send(struct redis_link *link, struct redis_command **command,
 // reply that isn't transient), sent again after each reconnect. Callback gets NULL only at close.
 void redis_link_send_reliably(struct redis_link *link, struct redis_command **command,
                               redis_reply_callback *callback, void *arg);
-// Reliable commands without a final answer yet, and their bytes: what the caller bounds.
+// At most once: for what isn't idempotent and shouldn't be missing either. Waits for the link; lost with the
+// connection if that breaks before the answer.
+void redis_link_send_once(struct redis_link *link, struct redis_command **command);
+// Commands of the last two kinds without a final answer yet, and their bytes: what the caller bounds.
 size_t redis_link_backlog(const struct redis_link *link, size_t *bytes);
 // Why the link is down, for logs and readiness; "" while up.
 const char *redis_link_error(const struct redis_link *link);

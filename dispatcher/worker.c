@@ -260,6 +260,7 @@ static void on_commands_up(void *arg)
 {
     struct worker *worker = arg;
     check_ready(worker);
+    intake_on_commands_up(worker->intake);
     worker_check_drained(worker);
 }
 

@@ -20,7 +20,7 @@ class Answer:
     raw: bytes = None        # sent as it is, instead of a response; then the connection is closed
     hang: bool = False       # never answers
     drop: bool = False       # closes without an answer
-    trickle_s: float = 0.0   # the body byte by byte, one each trickle_s seconds
+    trickle_s: float = 0.0   # the body (or raw) byte by byte, one each trickle_s seconds
     endless: bool = False    # a body that never ends
 
 
@@ -137,8 +137,7 @@ class Receiver:
             writer.transport.abort()
             return False
         if answer.raw is not None:
-            writer.write(answer.raw)
-            await writer.drain()
+            await self._write(writer, answer.raw, answer.trickle_s)
             return False
         head = [f"HTTP/1.1 {answer.status} X"]
         head += [f"{name}: {value}" for name, value in answer.headers.items()]
@@ -149,15 +148,19 @@ class Receiver:
                 await writer.drain()
         head.append(f"content-length: {len(answer.body)}")
         writer.write(("\r\n".join(head) + "\r\n\r\n").encode())
-        if not answer.trickle_s:
-            writer.write(answer.body)
+        await self._write(writer, answer.body, answer.trickle_s)
+        return True
+
+    @staticmethod
+    async def _write(writer, data, trickle_s):
+        if not trickle_s:
+            writer.write(data)
             await writer.drain()
-            return True
-        for byte in answer.body:
+            return
+        for byte in data:
             writer.write(bytes([byte]))
             await writer.drain()
-            await asyncio.sleep(answer.trickle_s)
-        return True
+            await asyncio.sleep(trickle_s)
 
     def close(self):
         def stop():

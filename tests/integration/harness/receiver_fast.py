@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A receiver for a hundred thousand requests: it keeps who came and what was answered, nothing else."""
+
+import asyncio
+import threading
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+
+
+def status_line(status):
+    return b"HTTP/1.1 %d X\r\ncontent-length: 0\r\n\r\n" % status
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, receiver):
+        self.receiver = receiver
+        self.buffer = b""
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.receiver.connections += 1
+
+    def data_received(self, data):
+        self.buffer = self.buffer + data if self.buffer else data
+        while True:
+            end = self.buffer.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            head = self.buffer[:end].lower()
+            total = end + 4 + int(self._value(head, b"\r\ncontent-length: "))
+            if len(self.buffer) < total:
+                return
+            path = self.buffer[5 : self.buffer.index(b" ", 5)].decode()
+            event = self._value(self.buffer[:end], b"\r\nwebhook-id: ").decode()
+            self.buffer = self.buffer[total:]
+            self._answer(path, event)
+
+    @staticmethod
+    def _value(head, name):
+        start = head.index(name) + len(name)
+        end = head.find(b"\r\n", start)
+        return head[start:end] if end > 0 else head[start:]
+
+    def _answer(self, path, event):
+        answer = self.receiver.decide(path, event)
+        self.receiver.log.append((path, event, answer[9:12] == b"200" if answer else False))
+        if answer is None:
+            self.transport.abort()
+        else:
+            self.transport.write(answer)
+
+
+class FastReceiver:
+    """decide(path, event id) → the answer's bytes, or None to break the connection. Runs on the receiver's thread."""
+
+    def __init__(self, decide=lambda path, event: OK):
+        self.decide = decide
+        self.log = []  # (path, event id, whether it was accepted with a 200)
+        self.connections = 0
+        self._loop = asyncio.new_event_loop()
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        assert self._started.wait(10)
+
+    def _run(self):
+        asyncio.set_event_loop(self._loop)
+        server = self._loop.run_until_complete(
+            self._loop.create_server(lambda: _Connection(self), "127.0.0.1", 0, backlog=1024)
+        )
+        self.port = server.sockets[0].getsockname()[1]
+        self._started.set()
+        self._loop.run_forever()
+        server.close()
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def close(self):
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)

@@ -2,10 +2,12 @@
 """What the API says to those who ask wrongly: each answer a problem document that names what to correct."""
 
 import json
+import re
 import socket
 
 import pytest
 import requests
+from harness.processes import ROOT
 
 JSON = {"content-type": "application/json"}
 HOOK = '"url":"https://example.com/","event_types":["*"]'
@@ -212,3 +214,9 @@ def test_every_documented_route_answers_as_documented(api):
         assert answer.status_code not in (405, 500, 501), f"{method} {path}"
         if answer.status_code == 404:
             assert "nothing at this path" not in answer.json()["detail"], f"{method} {path}"
+
+
+def test_the_handbook_has_every_route(api):
+    text = (ROOT / "docs/api.md").read_text()
+    for method, path, _ in api.document.operations():
+        assert re.search(rf"`?{method}`?[^|\n]*{re.escape(path)}`", text), f"docs/api.md says nothing of {method} {path}"

@@ -9,9 +9,63 @@ import pytest
 from harness.cli import one_line, run, succeed
 from harness.processes import ROOT
 
+# Two values of each setting that are shown as they are given.
+VALUES = {
+    "redis_url": ("redis://127.0.0.1:7001/1", "redis://127.0.0.1:7002/2"),
+    "shards": ("3", "4"),
+    "listen": ("127.0.0.1:8101", "127.0.0.1:8102"),
+    "admin_key": ("a" * 20, "b" * 20),
+    "data_dir": ("/tmp/one", "/tmp/two"),
+    "workers": ("3", "4"),
+    "retry_schedule": ("1s,2s", "3s,4m"),
+    "request_timeout": ("10s", "20s"),
+    "connect_timeout": ("3s", "4s"),
+    "shutdown_timeout": ("7s", "8s"),
+    "max_in_flight": ("100", "200"),
+    "max_concurrency": ("10", "20"),
+    "allow_networks": ("10.0.0.0/8", "192.168.0.0/16"),
+    "max_event_bytes": ("64KiB", "128KiB"),
+    "dedupe_window": ("2h", "3h"),
+    "retain_events": ("1000", "2000"),
+    "log_level": ("debug", "warn"),
+    "log_format": ("json", "logfmt"),
+    "namespace": ("one", "two"),
+}
+
+
 def config_items(*arguments, **options):
     items = json.loads(succeed("config", "--json", *arguments, **options))["items"]
     return {item["key"]: item for item in items}
+
+
+@pytest.mark.parametrize("key", VALUES)
+def test_flags_beat_the_environment_beats_the_file_beats_the_default(tmp_path, key):
+    one, two = VALUES[key]
+    flag, variable = "--" + key.replace("_", "-"), "PETREL_" + key.upper()
+
+    def shown(*arguments, env=None):
+        item = config_items(*arguments, env=env, cwd=tmp_path)[key]
+        assert item["meaning"]
+        return item["origin"], item["value"]
+
+    def expected(origin, value):
+        return origin, value if key != "admin_key" else shown(flag, value)[1]  # not shown
+
+    default = shown()
+    assert default[0] == "default"
+    (tmp_path / "petrel.conf").write_text(f"{key} = {two}\n")
+    assert shown() == expected("file", two)
+    assert shown(env={variable: one}) == expected("environment", one)
+    assert shown(f"{flag}={two}", env={variable: one}) == expected("flag", two)
+    (tmp_path / "petrel.conf").write_text("")
+    assert shown() == default
+
+
+def test_the_file_may_be_named(tmp_path):
+    (tmp_path / "other.conf").write_text("# ours\nshards = 7\nretry-schedule = 1s\n")
+    items = config_items("--config", tmp_path / "other.conf")
+    assert (items["shards"]["value"], items["retry_schedule"]["value"]) == ("7", "1s")
+    assert config_items(env={"PETREL_CONFIG": tmp_path / "other.conf"})["shards"]["value"] == "7"
 
 
 def test_config_says_where_each_value_came_from(tmp_path):
@@ -49,6 +103,16 @@ def test_a_bad_value_stops_with_one_line(arguments, env, words):
         line = one_line(done.stderr)
         for word in words:
             assert word in line
+
+
+@pytest.mark.parametrize("key", [key for key in VALUES if key not in ("data_dir",)])
+def test_a_bad_value_in_the_file_stops_with_its_key_and_line(tmp_path, key):
+    (tmp_path / "petrel.conf").write_text(f"\n{key} = ~\n")
+    for command in ("serve", "dispatcher", "admin", "config"):
+        done = run(command, cwd=tmp_path)
+        assert done.returncode == 2 and done.stdout == ""
+        line = one_line(done.stderr)
+        assert key in line and "petrel.conf:2" in line
 
 
 def test_an_unknown_key_in_the_file_is_named(tmp_path):

@@ -154,18 +154,52 @@ void text_init(struct text *text, size_t max_bytes)
     *text = (struct text){.max_bytes = max_bytes};
 }
 
+void text_init_secret(struct text *text, size_t max_bytes)
+{
+    *text = (struct text){.max_bytes = max_bytes, .is_secret = true};
+}
+
+// Beyond size too: a text that failed or was cut short may have left bytes there.
+static void wipe(struct text *text)
+{
+    if (text->is_secret && text->data)
+        explicit_bzero(text->data, text->capacity);
+}
+
+static void forget(struct text *text)
+{
+    *text = (struct text){.max_bytes = text->max_bytes, .is_secret = text->is_secret};
+}
+
 void text_fini(struct text *text)
 {
+    wipe(text);
     free(text->data);
-    *text = (struct text){.max_bytes = text->max_bytes};
+    forget(text);
 }
 
 void text_clear(struct text *text)
 {
+    wipe(text);
     text->size = 0;
     text->failed = false;
     if (text->data)
         text->data[0] = '\0';
+}
+
+// realloc may leave the old bytes behind, so a secret text moves by hand.
+static char *resize(struct text *text, size_t capacity)
+{
+    if (!text->is_secret)
+        return realloc(text->data, capacity);
+    char *data = malloc(capacity);
+    if (!data)
+        return NULL;
+    if (text->data)
+        memcpy(data, text->data, text->size + 1);
+    wipe(text);
+    free(text->data);
+    return data;
 }
 
 // Makes room for `more` bytes and the NUL.
@@ -184,7 +218,7 @@ static bool reserve(struct text *text, size_t more)
     // Doubling mustn't claim far more than the owner allowed.
     if (text->max_bytes < SIZE_MAX && capacity > text->max_bytes + 1)
         capacity = text->max_bytes + 1;
-    char *data = realloc(text->data, capacity);
+    char *data = resize(text, capacity);
     if (!data)
         return false;
     text->data = data;
@@ -271,8 +305,10 @@ char *text_take(struct text *text)
     if (!text->data && !text->failed)
         text_append(text, "", 0); // an empty text is a string too
     char *data = text->failed ? NULL : text->data;
-    if (!data)
+    if (!data) {
+        wipe(text);
         free(text->data);
-    *text = (struct text){.max_bytes = text->max_bytes};
+    }
+    forget(text);
     return data;
 }

@@ -7,6 +7,7 @@
 // of stores, the status cache and the table of addresses, each behind its own lock.
 #include "petrel/admin.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,8 @@ struct admin {
     struct auth auth;
     struct stores stores;
     struct status_cache status;
+    pthread_mutex_t guard_lock;
+    struct guard *guard; // owned
 };
 
 static void add_common_headers(struct http_response *response)
@@ -129,6 +132,22 @@ static void handle(struct exchange *exchange, const struct route *route)
         idempotency_finish(&idempotency, exchange);
 }
 
+static struct guard *take_guard(struct admin *admin)
+{
+    pthread_mutex_lock(&admin->guard_lock);
+    struct guard *guard = guard_ref(admin->guard);
+    pthread_mutex_unlock(&admin->guard_lock);
+    return guard;
+}
+
+void admin_set_guard(struct admin *admin, struct guard *guard)
+{
+    pthread_mutex_lock(&admin->guard_lock);
+    guard_unref(&admin->guard);
+    admin->guard = guard_ref(guard);
+    pthread_mutex_unlock(&admin->guard_lock);
+}
+
 static void handle_with_store(struct admin *admin, const struct router_match *match,
                               const struct http_request *request, struct http_response *response)
 {
@@ -140,9 +159,13 @@ static void handle_with_store(struct admin *admin, const struct router_match *ma
         .request = request,
         .response = response,
     };
+    struct guard *guard = take_guard(admin);
+    exchange.store->guard = guard;
     memcpy(exchange.id, match->id, sizeof exchange.id);
     query_collect(request, &exchange.query);
     handle(&exchange, match->route);
+    exchange.store->guard = NULL;
+    guard_unref(&guard);
     stores_give(&admin->stores, exchange.store);
 }
 
@@ -260,6 +283,8 @@ struct admin *admin_start(const struct admin_options *options, char *error, size
     admin->config = options->config;
     admin->observability_only = options->observability_only;
     admin->workers = options->workers;
+    pthread_mutex_init(&admin->guard_lock, NULL);
+    admin->guard = guard_ref(options->guard);
     auth_init(&admin->auth, options->key);
     admin->server = start_server(admin, error, error_size);
     if (!admin->server)
@@ -280,6 +305,8 @@ void admin_stop(struct admin **admin)
     status_cache_fini(&(*admin)->status);
     auth_fini(&(*admin)->auth);
     stores_fini(&(*admin)->stores);
+    guard_unref(&(*admin)->guard);
+    pthread_mutex_destroy(&(*admin)->guard_lock);
     free(*admin);
     *admin = NULL;
 }

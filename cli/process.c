@@ -54,6 +54,7 @@ static void run(struct process *process)
     struct dispatcher_options options = {
         .config = process->input->config,
         .redis = &process->redis,
+        .guard = process->guard,
         .loop = &process->loop,
         .on_stopped = on_dispatcher_stopped,
         .arg = process,
@@ -200,6 +201,11 @@ int process_run(enum process_kind kind, const struct command_input *input)
 {
     enum { SCHEMA_TIMEOUT_MS = 2000 };
     struct process process = {.kind = kind, .input = input, .code = EXIT_OK};
+    process.guard = config_create_guard(input->config);
+    if (!process.guard) {
+        terminal_error("out of memory");
+        return EXIT_FAILED;
+    }
     process_raise_open_files(input->config);
     if (process_find_redis(&process)) {
         if (session_init(&process.session, input->config, &process.redis, SCHEMA_TIMEOUT_MS)) {
@@ -211,6 +217,7 @@ int process_run(enum process_kind kind, const struct command_input *input)
         session_close(&process.session);
         stop_redis(&process);
     }
+    guard_unref(&process.guard);
     explicit_bzero(&process.key, sizeof process.key);
     explicit_bzero(&process.redis, sizeof process.redis);
     if (process.code == EXIT_OK)

@@ -28,6 +28,7 @@ struct process {
     struct redis_url redis;
     struct embedded_redis *embedded; // NULL unless Redis is a private one
     struct session session;          // for the check of the layout
+    struct guard *guard;             // the one in force; owned
     struct admin_key key;
     struct admin *admin;
     struct dispatcher *dispatcher; // NULL for PROCESS_ADMIN, and while waiting
@@ -46,6 +47,6 @@ void process_raise_open_files(const struct config *config);
 
 // process_report.c
 void process_print_banner(const struct process *process);
-void process_reload(const struct process *process); // SIGHUP
+void process_reload(struct process *process); // SIGHUP
 
 #endif

@@ -62,6 +62,10 @@ static void append_xadd(struct text *out, const struct process *process)
 
 static void append_networks(struct text *out, const struct config *config)
 {
+    if (config->proxy[0] != '\0') {
+        text_append_format(out, "what the proxy %s lets through (--proxy)", config->proxy);
+        return;
+    }
     struct text value;
     text_init(&value, REPORT_MAX_BYTES);
     for (size_t i = 0; i < config_count(); i++) {
@@ -152,20 +156,48 @@ static bool is_same_value(const struct config *a, const struct config *b, size_t
     return is_same;
 }
 
-static void apply(const struct process *process, const struct config *fresh)
+static bool is_reloadable(const char *key)
+{
+    static const char *const keys[] = {"log_level", "allow_networks", "deny_networks",
+                                       "allow_ports", "nat64"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        if (strcmp(key, keys[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void apply_guard(struct process *process, const struct config *fresh)
+{
+    struct guard *guard = config_create_guard(fresh);
+    if (!guard || guard_equals(guard, process->guard)) {
+        guard_unref(&guard);
+        return;
+    }
+    guard_unref(&process->guard);
+    process->guard = guard;
+    if (process->dispatcher)
+        dispatcher_set_guard(process->dispatcher, guard);
+    if (process->admin)
+        admin_set_guard(process->admin, guard);
+    log_info("where requests may go has changed; connections made before are not used again");
+}
+
+static void apply(struct process *process, const struct config *fresh)
 {
     const struct config *running = process->input->config;
     log_configure(fresh->log_level, running->log_format);
+    apply_guard(process, fresh);
     for (size_t i = 0; i < config_count(); i++) {
         struct config_item item;
         config_describe(fresh, i, &item);
-        if (strcmp(item.key, "log_level") != 0 && !is_same_value(running, fresh, i))
+        if (!is_reloadable(item.key) && !is_same_value(running, fresh, i))
             log_warn("this change needs a restart", LOG_STR("key", item.key));
     }
     log_info("configuration loaded again");
 }
 
-void process_reload(const struct process *process)
+void process_reload(struct process *process)
 {
     char error[CONFIG_ERROR_SIZE];
     int argc = process->input->reload_argc;

@@ -100,6 +100,7 @@ bool process_start_admin(struct process *process)
         .config = config,
         .redis = &process->redis,
         .key = process->key.key,
+        .guard = process->guard,
         .observability_only = is_observable_only,
         .workers = process->kind == PROCESS_ADMIN ? 0 : process->input->config->workers,
     };

@@ -31,7 +31,7 @@ struct source {
 // A value in an error line: cut, printable, and hidden if it may be or hold a secret.
 static void show(const struct config_entry *entry, struct span value, char out[SHOWN_BYTES + 4])
 {
-    if (entry->is_secret || entry->type == CONFIG_REDIS_URL) {
+    if (entry->is_secret || entry->type == CONFIG_REDIS_URL || entry->type == CONFIG_PROXY) {
         memcpy(out, "(hidden)", sizeof "(hidden)");
         return;
     }
@@ -225,6 +225,17 @@ void config_destroy(struct config **config)
         config_free_value(&config_entries[i], *config);
     free(*config);
     *config = NULL;
+}
+
+struct guard *config_create_guard(const struct config *config)
+{
+    struct guard_rules rules = {
+        .deny_networks = &config->deny_networks,
+        .allow_networks = &config->allow_networks,
+        .allow_ports = &config->allow_ports,
+        .is_nat64 = config->nat64,
+    };
+    return guard_create(&rules);
 }
 
 // ---- for those who print it

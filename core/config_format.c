@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Values of settings by type: field → text, as `petrel config` shows it. What may be a secret isn't shown.
-#include <netinet/in.h>
 #include <string.h>
 
 #include "config_table.h"
@@ -56,6 +55,12 @@ const char *config_type_text(enum config_type type)
         return "list of durations";
     case CONFIG_NETWORKS:
         return "list of networks";
+    case CONFIG_PROXY:
+        return "URL";
+    case CONFIG_PORTS:
+        return "list of ports";
+    case CONFIG_BOOL:
+        return "yes or no";
     case CONFIG_RETENTION:
         return "count[,duration]";
     case CONFIG_LOG_LEVEL:
@@ -64,21 +69,6 @@ const char *config_type_text(enum config_type type)
         return "logfmt|json";
     }
     return "";
-}
-
-static void format_networks(const struct network_list *list, struct text *out)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        const struct network *network = &list->items[i];
-        char address[NETWORK_ADDRESS_SIZE];
-        struct sockaddr_in v4 = {.sin_family = AF_INET};
-        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-        memcpy(&v4.sin_addr, network->address, sizeof v4.sin_addr);
-        memcpy(&v6.sin6_addr, network->address, sizeof v6.sin6_addr);
-        network_format_address(network->is_ipv6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4,
-                               address);
-        text_append_format(out, "%s%s/%d", i ? "," : "", address, network->prefix_bits);
-    }
 }
 
 static void format_duration(int64_t ms, struct text *out)
@@ -107,6 +97,7 @@ void config_format_entry(const struct config_entry *entry, const struct config *
     case CONFIG_TEXT:
     case CONFIG_NAMESPACE:
     case CONFIG_LISTEN:
+    case CONFIG_PROXY:
         text_append_string(out, *(char *const *)field);
         return;
     case CONFIG_KEY:
@@ -133,7 +124,13 @@ void config_format_entry(const struct config_entry *entry, const struct config *
         text_append_string(out, schedule);
         return;
     case CONFIG_NETWORKS:
-        format_networks(field, out);
+        network_list_format(field, out);
+        return;
+    case CONFIG_PORTS:
+        port_list_format(field, out);
+        return;
+    case CONFIG_BOOL:
+        text_append_string(out, *(const bool *)field ? "yes" : "no");
         return;
     case CONFIG_RETENTION:
         text_append_int(out, (int64_t)config->retain_events);

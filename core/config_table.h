@@ -21,6 +21,9 @@ enum config_type {
     CONFIG_DURATION,
     CONFIG_SCHEDULE,
     CONFIG_NETWORKS,
+    CONFIG_PORTS,
+    CONFIG_PROXY,
+    CONFIG_BOOL,
     CONFIG_RETENTION, // two fields: retain_events and retain_age_ms
     CONFIG_LOG_LEVEL,
     CONFIG_LOG_FORMAT,

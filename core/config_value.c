@@ -89,12 +89,27 @@ static bool check_listen(struct span text, char rule[CONFIG_RULE_SIZE])
     return true;
 }
 
+static bool check_proxy(struct span text, char rule[CONFIG_RULE_SIZE])
+{
+    char error[URL_ERROR_SIZE];
+    struct url url;
+    if (text.size == 0)
+        return true;
+    if (!url_parse(text, &url, error))
+        return refuse(rule, "%s", error);
+    const char *path = strchr(url.text + strlen("https://"), '/');
+    return (path && path[1] == '\0') ||
+           refuse(rule, "expected http://host:port or https://host:port, without a path");
+}
+
 static bool parse_text(const struct config_entry *entry, struct span text, char **field,
                        char rule[CONFIG_RULE_SIZE])
 {
     bool is_good = true;
     if (entry->type == CONFIG_REDIS_URL)
         is_good = check_redis_url(text, rule);
+    else if (entry->type == CONFIG_PROXY)
+        is_good = check_proxy(text, rule);
     else if (entry->type == CONFIG_LISTEN)
         is_good = check_listen(text, rule);
     else if (entry->type == CONFIG_NAMESPACE)
@@ -212,6 +227,28 @@ static bool parse_networks(struct span text, struct network_list *field, char ru
     return true;
 }
 
+static bool parse_ports(struct span text, struct port_list *field, char rule[CONFIG_RULE_SIZE])
+{
+    char error[PORTS_ERROR_SIZE];
+    struct port_list list;
+    if (!port_list_parse(text, &list, error))
+        return refuse(rule, "%s", error);
+    *field = list;
+    return true;
+}
+
+static bool parse_bool(struct span text, bool *field, char rule[CONFIG_RULE_SIZE])
+{
+    bool is_yes = span_equals_text(text, "yes") || span_equals_text(text, "true") ||
+                  span_equals_text(text, "on") || span_equals_text(text, "1");
+    bool is_no = span_equals_text(text, "no") || span_equals_text(text, "false") ||
+                 span_equals_text(text, "off") || span_equals_text(text, "0");
+    if (!is_yes && !is_no)
+        return refuse(rule, "expected yes or no");
+    *field = is_yes;
+    return true;
+}
+
 static bool parse_retention(const struct config_entry *entry, struct span text,
                             struct config *config, char rule[CONFIG_RULE_SIZE])
 {
@@ -250,6 +287,7 @@ bool config_parse_value(const struct config_entry *entry, struct span text, stru
     case CONFIG_REDIS_URL:
     case CONFIG_NAMESPACE:
     case CONFIG_LISTEN:
+    case CONFIG_PROXY:
     case CONFIG_KEY:
         return parse_text(entry, text, field, rule);
     case CONFIG_NUMBER32:
@@ -268,6 +306,10 @@ bool config_parse_value(const struct config_entry *entry, struct span text, stru
         return parse_schedule(text, field, rule);
     case CONFIG_NETWORKS:
         return parse_networks(text, field, rule);
+    case CONFIG_PORTS:
+        return parse_ports(text, field, rule);
+    case CONFIG_BOOL:
+        return parse_bool(text, field, rule);
     case CONFIG_RETENTION:
         return parse_retention(entry, text, config, rule);
     case CONFIG_LOG_LEVEL:
@@ -298,6 +340,7 @@ void config_free_value(const struct config_entry *entry, struct config *config)
     case CONFIG_TEXT:
     case CONFIG_NAMESPACE:
     case CONFIG_LISTEN:
+    case CONFIG_PROXY:
         free(*(char **)field);
         return;
     case CONFIG_NETWORKS:
@@ -309,6 +352,8 @@ void config_free_value(const struct config_entry *entry, struct config *config)
     case CONFIG_BYTES:
     case CONFIG_DURATION:
     case CONFIG_SCHEDULE:
+    case CONFIG_PORTS:
+    case CONFIG_BOOL:
     case CONFIG_RETENTION:
     case CONFIG_LOG_LEVEL:
     case CONFIG_LOG_FORMAT:

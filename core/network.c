@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Networks in CIDR form, and the judgement whether petrel may connect to an address.
-//
-// The judgement is over the bytes of the sockaddr that is about to be connected, never over names
-// or texts. An IPv4-mapped IPv6 address reaches an IPv4 host, so it is one here. Left to others:
-// asking at the right moments (the sender's open-socket and pre-request callbacks).
+// Networks in CIDR form, and addresses as bytes. An IPv4-mapped IPv6 address reaches an IPv4 host, so
+// it is one here. Left to others: which networks may be connected to (guard.c).
 #include "petrel/network.h"
 
 #include <arpa/inet.h>
@@ -13,39 +10,6 @@
 #include <string.h>
 
 enum { IPV4_BITS = 32, IPV6_BITS = 128, MAPPED_BITS = 96, ITEM_TEXT_SIZE = 64 };
-
-// IANA IPv4 special-purpose registry, less what is globally reachable, plus multicast and one
-// cloud's metadata and DNS address.
-static const struct network denied_ipv4[] = {
-    {{0, 0, 0, 0}, 8, false},        // this network
-    {{10, 0, 0, 0}, 8, false},       // private
-    {{100, 64, 0, 0}, 10, false},    // carrier-grade NAT
-    {{127, 0, 0, 0}, 8, false},      // loopback
-    {{169, 254, 0, 0}, 16, false},   // link-local, cloud metadata
-    {{172, 16, 0, 0}, 12, false},    // private
-    {{192, 0, 0, 0}, 24, false},     // IETF protocol assignments
-    {{192, 0, 2, 0}, 24, false},     // documentation
-    {{192, 88, 99, 0}, 24, false},   // 6to4 relays, deprecated
-    {{192, 168, 0, 0}, 16, false},   // private
-    {{198, 18, 0, 0}, 15, false},    // benchmarking
-    {{198, 51, 100, 0}, 24, false},  // documentation
-    {{203, 0, 113, 0}, 24, false},   // documentation
-    {{224, 0, 0, 0}, 4, false},      // multicast
-    {{240, 0, 0, 0}, 4, false},      // reserved, broadcast
-    {{168, 63, 129, 16}, 32, false}, // Azure's host services: a public number that is always inside
-};
-
-// All of global unicast; everything else (loopback, mapped, NAT64, unique local, link-local,
-// multicast …) is outside.
-static const struct network global_ipv6 = {.address = {0x20}, .prefix_bits = 3, .is_ipv6 = true};
-
-static const struct network denied_ipv6[] = {
-    {{0x20, 0x01}, 23, true},             // IETF protocol assignments, Teredo among them
-    {{0x20, 0x01, 0x0d, 0xb8}, 32, true}, // documentation
-    {{0x20, 0x02}, 16, true},             // 6to4: has an IPv4 address inside
-    {{0x3f, 0xff}, 20, true},             // documentation
-    {{0x26, 0x20, 0x00, 0x4f, 0x80, 0x00}, 48, true}, // AS112
-};
 
 static const struct network mapped = {
     .address = {[10] = 0xff, [11] = 0xff}, .prefix_bits = MAPPED_BITS, .is_ipv6 = true};
@@ -60,32 +24,20 @@ static bool shares_prefix(const unsigned char *a, const unsigned char *b, unsign
     return rest == 0 || (a[whole] ^ b[whole]) >> (8 - rest) == 0;
 }
 
-static bool contains(const struct network *network, const struct network *address)
+bool network_contains(const struct network *network, const struct network *address)
 {
     return network->is_ipv6 == address->is_ipv6 &&
            shares_prefix(network->address, address->address, network->prefix_bits);
 }
 
-static bool any_contains(const struct network *networks, size_t count, const struct network *address)
+struct network network_inner_ipv4(const struct network *address)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (contains(&networks[i], address))
-            return true;
-    }
-    return false;
+    struct network ipv4 = {.prefix_bits = IPV4_BITS};
+    memcpy(ipv4.address, address->address + 12, 4);
+    return ipv4;
 }
 
-// ISATAP (RFC 5214 §6.1) hides an IPv4 address behind any prefix: interface id 0:5efe:a.b.c.d, also
-// with the universal bit set.
-static bool is_isatap(const struct network *address)
-{
-    static const unsigned char marker[] = {0x00, 0x5e, 0xfe};
-    const unsigned char *interface_id = address->address + 8;
-    return (interface_id[0] & ~0x02) == 0 && memcmp(interface_id + 1, marker, sizeof(marker)) == 0;
-}
-
-// False for families that are neither IPv4 nor IPv6.
-static bool read_address(const struct sockaddr *address, struct network *out)
+bool network_read_address(const struct sockaddr *address, struct network *out)
 {
     *out = (struct network){0};
     if (address->sa_family == AF_INET) {
@@ -102,25 +54,18 @@ static bool read_address(const struct sockaddr *address, struct network *out)
     memcpy(out->address, &ipv6.sin6_addr, 16);
     out->prefix_bits = IPV6_BITS;
     out->is_ipv6 = true;
-    if (contains(&mapped, out)) {
-        struct network ipv4 = {.prefix_bits = IPV4_BITS};
-        memcpy(ipv4.address, out->address + 12, 4);
-        *out = ipv4;
-    }
+    if (network_contains(&mapped, out))
+        *out = network_inner_ipv4(out);
     return true;
 }
 
-bool network_is_allowed(const struct sockaddr *address, const struct network_list *allow)
+bool network_list_contains(const struct network_list *list, const struct network *address)
 {
-    struct network network;
-    if (!read_address(address, &network))
-        return false;
-    if (allow && any_contains(allow->items, allow->count, &network))
-        return true;
-    if (!network.is_ipv6)
-        return !any_contains(denied_ipv4, sizeof(denied_ipv4) / sizeof(denied_ipv4[0]), &network);
-    return contains(&global_ipv6, &network) && !is_isatap(&network) &&
-           !any_contains(denied_ipv6, sizeof(denied_ipv6) / sizeof(denied_ipv6[0]), &network);
+    for (size_t i = 0; i < list->count; i++) {
+        if (network_contains(&list->items[i], address))
+            return true;
+    }
+    return false;
 }
 
 static bool has_host_bits(const struct network *network)
@@ -158,7 +103,7 @@ static const char *parse_network(struct span item, struct network *network)
     network->prefix_bits = (unsigned char)bits;
     if (has_host_bits(network))
         return "has bits set beyond its prefix length";
-    if (network->is_ipv6 && bits >= MAPPED_BITS && contains(&mapped, network))
+    if (network->is_ipv6 && bits >= MAPPED_BITS && network_contains(&mapped, network))
         return "must be written as the IPv4 network it stands for";
     return NULL;
 }
@@ -248,4 +193,14 @@ bool network_parse_address(const char *text, struct sockaddr_storage *address)
         return true;
     }
     return false;
+}
+
+void network_list_format(const struct network_list *list, struct text *out)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct network *network = &list->items[i];
+        char address[NETWORK_ADDRESS_SIZE];
+        inet_ntop(network->is_ipv6 ? AF_INET6 : AF_INET, network->address, address, sizeof address);
+        text_append_format(out, "%s%s/%d", i ? "," : "", address, network->prefix_bits);
+    }
 }

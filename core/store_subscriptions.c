@@ -128,12 +128,25 @@ static enum store_result put_subscription(struct store *store,
     return result;
 }
 
+// Early and kindly: what counts is the dispatcher's judgement when it connects. One sentence for all reasons, so that
+// nobody learns from it what there is inside.
+static bool is_url_allowed(const struct store *store, const struct subscription *subscription,
+                           struct field_errors *errors)
+{
+    if (!store->guard || !guard_refuse_url(store->guard, &subscription->url))
+        return true;
+    field_errors_add(errors, "url", "petrel doesn't deliver to this address (blocked_address)");
+    return false;
+}
+
 enum store_result store_create_subscription(struct store *store, struct span body,
                                             struct subscription **created,
                                             struct field_errors *errors)
 {
     bool is_put = false;
     *created = subscription_create(body, clock_wall_ms(), errors);
+    if (*created && !is_url_allowed(store, *created, errors))
+        subscription_unref(created);
     if (!*created)
         return STORE_INVALID;
     enum store_result result = put_subscription(store, *created, (struct span){0}, &is_put);
@@ -149,6 +162,7 @@ enum store_result store_create_subscription(struct store *store, struct span bod
 
 // A change: from what is stored, a new one (one reference); NULL with errors filled, or without memory.
 struct change {
+    const struct store *store;
     struct subscription *(*apply)(const struct change *change, const struct subscription *from);
     struct span body;
     struct field_errors *errors;
@@ -197,14 +211,20 @@ static enum store_result change_subscription(struct store *store, const char *id
 
 static struct subscription *apply_patch(const struct change *change, const struct subscription *from)
 {
-    return subscription_patch(from, change->body, clock_wall_ms(), change->errors);
+    struct subscription *changed =
+        subscription_patch(from, change->body, clock_wall_ms(), change->errors);
+    // A URL that was there before may stay: the rest of the subscription must be changeable.
+    bool is_new_url = changed && strcmp(changed->url.text, from->url.text) != 0;
+    if (is_new_url && !is_url_allowed(change->store, changed, change->errors))
+        subscription_unref(&changed);
+    return changed;
 }
 
 enum store_result store_patch_subscription(struct store *store, const char *id, struct span body,
                                            struct subscription **changed,
                                            struct field_errors *errors)
 {
-    struct change change = {.apply = apply_patch, .body = body, .errors = errors};
+    struct change change = {.store = store, .apply = apply_patch, .body = body, .errors = errors};
     return change_subscription(store, id, &change, changed);
 }
 

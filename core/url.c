@@ -154,6 +154,7 @@ static bool read_host(CURLU *handle, struct url *url, char error[URL_ERROR_SIZE]
         goto out;
     }
     struct span name = span_of(host);
+    url->is_address = host[0] == '[' || is_ipv4(name);
     if (host[0] == '[') {
         name.data++;
         name.size -= 2;

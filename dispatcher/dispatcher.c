@@ -45,6 +45,15 @@ static void on_snapshot(void *arg, struct snapshot *snapshot, const char *change
     snapshot_unref(&snapshot);
 }
 
+void dispatcher_set_guard(struct dispatcher *dispatcher, struct guard *guard)
+{
+    for (uint32_t i = 0; i < dispatcher->engine.worker_count && !dispatcher->is_stopping; i++) {
+        struct note *note = note_create(MAIL_GUARD, 0, "");
+        note->guard = guard_ref(guard);
+        mailbox_post_one(&dispatcher->engine.workers[i]->inbox, &note->mail);
+    }
+}
+
 // ---- the end
 
 static void on_part_closed(void *arg)
@@ -117,6 +126,7 @@ void dispatcher_destroy(struct dispatcher **dispatcher)
     assert((*dispatcher)->is_stopped);
     catalog_destroy(&(*dispatcher)->catalog);
     mailbox_fini(&(*dispatcher)->inbox);
+    guard_unref(&(*dispatcher)->engine.guard);
     free(*dispatcher);
     *dispatcher = NULL;
     sender_global_cleanup();
@@ -147,6 +157,7 @@ static void on_mail(void *arg, struct mail *mail)
     case MAIL_DELIVERY:
     case MAIL_RETURN:
     case MAIL_SNAPSHOT:
+    case MAIL_GUARD:
     case MAIL_DUE:
     case MAIL_HINT:
     case MAIL_REAP:
@@ -204,6 +215,11 @@ static void set_up_engine(struct dispatcher *dispatcher)
     if (engine->slots < MIN_SLOTS)
         engine->slots = MIN_SLOTS;
     engine->supervisor = &dispatcher->inbox;
+    engine->guard = guard_ref(dispatcher->options.guard);
+    char error[URL_ERROR_SIZE];
+    engine->has_proxy = config->proxy[0] != '\0';
+    bool is_good = !engine->has_proxy || url_parse(span_of(config->proxy), &engine->proxy, error);
+    assert(is_good); // the configuration has checked it
     name_instance(engine);
 }
 

@@ -31,7 +31,10 @@ struct engine {
     uint32_t worker_count;
     struct worker *workers[WORKERS_MAX];
     struct mailbox *supervisor;
-    uint32_t slots; // attempts in flight per worker
+    uint32_t slots;      // attempts in flight per worker
+    struct guard *guard; // the one at the start; owned
+    bool has_proxy;
+    struct url proxy;
 };
 
 enum mail_kind {
@@ -39,9 +42,10 @@ enum mail_kind {
     MAIL_DELIVERY, // struct delivery, from its origin to its home
     MAIL_RETURN,   // struct delivery, settled, back to its origin
     MAIL_SNAPSHOT, // struct note: the new subscription table (a reference), with the changes until `text`
-    MAIL_DUE,  // struct note: look at the queue of subscription `text` in `shard`
-    MAIL_HINT, // struct note: something in `shard` is due in `delay_ms`
-    MAIL_REAP, // struct note: take over what consumer `text` holds in `shard`
+    MAIL_GUARD, // struct note: another guard (a reference)
+    MAIL_DUE,   // struct note: look at the queue of subscription `text` in `shard`
+    MAIL_HINT,  // struct note: something in `shard` is due in `delay_ms`
+    MAIL_REAP,  // struct note: take over what consumer `text` holds in `shard`
     MAIL_DRAIN,
     MAIL_STOP,
     // to the supervisor
@@ -57,6 +61,7 @@ struct note {
     uint32_t shard;
     int64_t delay_ms;
     struct snapshot *snapshot;
+    struct guard *guard;
     const char *reason; // static
     char text[CONSUMER_SIZE];
 };

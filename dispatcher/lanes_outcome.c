@@ -47,6 +47,7 @@ static void count_attempt(const struct attempt_result *result)
     case ATTEMPT_DNS:
     case ATTEMPT_CONNECT_REFUSED:
     case ATTEMPT_CONNECT:
+    case ATTEMPT_PROXY:
     case ATTEMPT_TLS_CERTIFICATE:
     case ATTEMPT_TLS:
     case ATTEMPT_RESET:

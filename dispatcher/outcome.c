@@ -83,6 +83,8 @@ const char *outcome_error_text(const struct attempt_result *result)
         return "connect_refused";
     case ATTEMPT_CONNECT:
         return "connect";
+    case ATTEMPT_PROXY:
+        return "proxy";
     case ATTEMPT_TLS_CERTIFICATE:
         return "tls_certificate";
     case ATTEMPT_TLS:

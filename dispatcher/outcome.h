@@ -19,6 +19,7 @@ enum attempt_error {
     ATTEMPT_DNS,
     ATTEMPT_CONNECT_REFUSED,
     ATTEMPT_CONNECT,
+    ATTEMPT_PROXY, // the way through petrel's own proxy
     ATTEMPT_TLS_CERTIFICATE,
     ATTEMPT_TLS,
     ATTEMPT_RESET,    // closed or reset before a status

@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// libcurl's multi handles on the loop. A transfer is either in `free` or in `running`; a running one is in
-// exactly one multi handle, chosen by destination so that its connections are found again.
-// Left to others: how many may run (curl itself is never made to queue), and what an outcome means.
+// Attempts under way. A transfer is in exactly one list:
+//
+//   free ──start──> running (in one multi handle of a pool) ──done──> free
+//             ├───> waiting (for a name's lookup) ──ready──> running
+//             │          └──out of patience──> free
+//             └───> refused (its URL tells already) ──next turn──> free
+//
+// A pool is the connections made under one guard. When the guard changes, a new pool takes over, and the old one
+// goes when its last transfer has ended. Left to others: how many transfers may run (curl itself is never made to
+// queue), and what an outcome means.
 #include "sender.h"
 
 #include <assert.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "petrel/clock.h"
 #include "sender_transfer.h"
 
-// One multi handle slows down with thousands of transfers (its timer tree and connection table are walked);
-// spread over several, each stays small.
-enum { MULTI_COUNT = 4 };
-
-struct multi {
-    CURLM *handle;
-    uv_timer_t timer;
-    struct sender *sender;
+enum {
+    // One multi handle slows down with thousands of transfers (its timer tree and connection table are walked);
+    // spread over several, each stays small.
+    MULTI_COUNT = 4,
+    // How exactly the patience of those who wait is kept.
+    WAITING_SWEEP_MS = 100,
 };
 
-// A socket's poll handle. When curl lets go of a socket it is mostly for the blink between two requests on a
-// kept connection, so the loop's registration stays until the socket closes or speaks unasked.
-struct watch {
-    uv_poll_t poll;
-    struct multi *multi;
-    curl_socket_t fd;
-    int wanted; // by curl
-    int polled; // by the loop
+struct pool {
+    struct pool *next; // retired ones
+    struct multi *multis[MULTI_COUNT];
+    size_t running;
 };
 
 struct transfer_list {
@@ -36,13 +36,16 @@ struct transfer_list {
 };
 
 struct sender {
+    struct transfer_context context; // first: transfers know no more of us
     struct sender_options options;
-    struct multi multis[MULTI_COUNT];
-    struct watch **watches; // by file descriptor
-    size_t watch_capacity;
-    struct transfer_list free, running;
+    struct guard *guard; // owned
+    struct sockets *sockets;
+    struct lookups *lookups;
+    struct pool *pool, *retired;
+    struct transfer_list free, running, waiting, refused;
+    uv_timer_t turn;  // what can't be done from inside a curl call is done on the loop's next turn
+    uv_timer_t sweep; // while somebody waits
     unsigned open_timers;
-    bool is_closing;
 };
 
 bool sender_global_init(void)
@@ -76,187 +79,205 @@ static void list_remove(struct transfer_list *list, struct transfer *transfer)
 
 // ---- ends of transfers
 
-static void finish(struct sender *sender, struct transfer *transfer)
+static void on_turn(uv_timer_t *timer);
+
+static void turn_soon(struct sender *sender)
 {
-    curl_multi_remove_handle(transfer->multi, transfer->easy);
-    transfer->multi = NULL;
-    list_remove(&sender->running, transfer);
+    if (!uv_is_active((uv_handle_t *)&sender->turn))
+        uv_timer_start(&sender->turn, on_turn, 0, 0);
+}
+
+// It is in no list any more, and curl doesn't have it. Its owner may start others at once.
+static void hand_over(struct sender *sender, struct transfer *transfer)
+{
     transfer->done(transfer->arg, &transfer->result);
     list_add(&sender->free, transfer);
 }
 
-// Always after curl has been called, also when it says that nothing is left running.
-static void drain(struct multi *multi)
+static void fail(struct sender *sender, struct transfer_list *list, struct transfer *transfer,
+                 enum attempt_error error, const char *detail)
 {
-    CURLMsg *message;
-    int left;
-    while ((message = curl_multi_info_read(multi->handle, &left))) {
-        if (message->msg != CURLMSG_DONE)
-            continue;
-        struct transfer *transfer = NULL;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
-        transfer_conclude(transfer, message->data.result);
-        finish(multi->sender, transfer);
-    }
+    list_remove(list, transfer);
+    lookups_leave(sender->lookups, &transfer->lookup);
+    transfer_fail(transfer, error, detail);
+    hand_over(sender, transfer);
 }
 
-// ---- sockets
-
-static void on_watch_closed(uv_handle_t *handle)
+static void end_lookup(struct sender *sender, struct transfer *transfer, enum lookup_end end)
 {
-    free(handle->data);
-}
-
-static void forget_socket(struct sender *sender, curl_socket_t fd)
-{
-    if ((size_t)fd >= sender->watch_capacity || !sender->watches[fd])
+    if (!transfer->lookup.lookup)
         return;
-    struct watch *watch = sender->watches[fd];
-    sender->watches[fd] = NULL;
-    uv_poll_stop(&watch->poll);
-    uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
+    lookups_end(sender->lookups, &transfer->lookup, end, clock_mono_ms());
+    turn_soon(sender);
 }
 
-// The number of a closed socket is given out again at once: the loop forgets it before.
-static int on_close_socket(void *arg, curl_socket_t fd)
+static void on_lookup_end(struct transfer_context *context, struct transfer *transfer,
+                          enum lookup_end end)
 {
-    forget_socket(arg, fd);
-    return close(fd);
+    end_lookup((struct sender *)context, transfer, end);
 }
 
-static void on_socket_ready(uv_poll_t *poll, int status, int events)
+static void take_from_pool(struct sender *sender, struct transfer *transfer)
 {
-    struct watch *watch = poll->data;
-    struct multi *multi = watch->multi;
-    if (!watch->wanted) {
-        // An idle connection speaks or closes; curl finds out when it wants to use it.
-        uv_poll_stop(poll);
-        watch->polled = 0;
+    multi_remove(transfer->multi, transfer->easy);
+    if (--transfer->pool->running == 0 && transfer->pool != sender->pool)
+        turn_soon(sender); // a retired one
+    transfer->multi = NULL;
+    transfer->pool = NULL;
+    list_remove(&sender->running, transfer);
+}
+
+static void on_done(void *arg, CURL *easy, CURLcode code)
+{
+    struct sender *sender = arg;
+    struct transfer *transfer = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+    transfer_conclude(transfer, code);
+    // Who got as far as a socket has told already.
+    end_lookup(sender, transfer,
+               transfer->result.error == ATTEMPT_DNS ? LOOKUP_FAILED : LOOKUP_GIVEN_UP);
+    take_from_pool(sender, transfer);
+    hand_over(sender, transfer);
+}
+
+// ---- pools
+
+static void destroy_pool(struct pool **pool)
+{
+    if (!*pool)
         return;
-    }
-    int action = 0;
-    if (status < 0)
-        action = CURL_CSELECT_ERR;
-    if (events & UV_READABLE)
-        action |= CURL_CSELECT_IN;
-    if (events & UV_WRITABLE)
-        action |= CURL_CSELECT_OUT;
-    int running;
-    curl_multi_socket_action(multi->handle, watch->fd, action, &running);
-    drain(multi); // watch may be gone by now
+    for (size_t i = 0; i < MULTI_COUNT; i++)
+        multi_destroy(&(*pool)->multis[i]);
+    free(*pool);
+    *pool = NULL;
 }
 
-static struct watch *find_or_make_watch(struct multi *multi, curl_socket_t fd)
+static struct pool *create_pool(struct sender *sender)
 {
-    struct sender *sender = multi->sender;
-    if ((size_t)fd >= sender->watch_capacity) {
-        size_t capacity = (size_t)fd + 256;
-        struct watch **longer = realloc(sender->watches, capacity * sizeof(struct watch *));
-        if (!longer)
-            return NULL;
-        for (size_t i = sender->watch_capacity; i < capacity; i++)
-            longer[i] = NULL;
-        sender->watches = longer;
-        sender->watch_capacity = capacity;
-    }
-    if (sender->watches[fd])
-        return sender->watches[fd];
-    struct watch *watch = calloc(1, sizeof *watch);
-    if (!watch)
+    struct multi_options options = {
+        .sockets = sender->sockets,
+        // At least the number in flight: keeping fewer than are used costs a connection per request.
+        .max_connections = (long)sender->options.max_transfers + 16,
+        .done = on_done,
+        .arg = sender,
+    };
+    struct pool *pool = calloc(1, sizeof *pool);
+    if (!pool)
         return NULL;
-    if (uv_poll_init_socket(sender->options.loop, &watch->poll, fd) != 0) {
-        free(watch);
-        return NULL;
-    }
-    watch->poll.data = watch;
-    watch->multi = multi;
-    watch->fd = fd;
-    sender->watches[fd] = watch;
-    return watch;
-}
-
-// May be called from inside any curl call, removal of a handle included.
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
-{
-    (void)easy;
-    (void)socket_arg;
-    struct multi *multi = arg;
-    if (what == CURL_POLL_REMOVE) {
-        if ((size_t)fd < multi->sender->watch_capacity && multi->sender->watches[fd])
-            multi->sender->watches[fd]->wanted = 0;
-        return 0;
-    }
-    struct watch *watch = find_or_make_watch(multi, fd);
-    if (!watch)
-        return -1;
-    watch->wanted = 0;
-    if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
-        watch->wanted |= UV_READABLE;
-    if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
-        watch->wanted |= UV_WRITABLE;
-    if (watch->wanted != watch->polled) {
-        watch->polled = watch->wanted;
-        uv_poll_start(&watch->poll, watch->wanted, on_socket_ready);
-    }
-    return 0;
-}
-
-// ---- time
-
-static void on_timeout(uv_timer_t *timer)
-{
-    struct multi *multi = timer->data;
-    int running;
-    curl_multi_socket_action(multi->handle, CURL_SOCKET_TIMEOUT, 0, &running);
-    drain(multi);
-}
-
-static int on_timer(CURLM *handle, long timeout_ms, void *arg)
-{
-    (void)handle;
-    struct multi *multi = arg;
-    if (multi->sender->is_closing)
-        return 0;
-    if (timeout_ms < 0)
-        uv_timer_stop(&multi->timer);
-    else
-        uv_timer_start(&multi->timer, on_timeout, (uint64_t)timeout_ms, 0);
-    return 0;
-}
-
-// ---- the sender
-
-static bool open_multi(struct sender *sender, struct multi *multi)
-{
-    multi->sender = sender;
-    multi->handle = curl_multi_init();
-    if (!multi->handle)
-        return false;
-    uv_timer_init(sender->options.loop, &multi->timer);
-    multi->timer.data = multi;
-    sender->open_timers++;
-    curl_multi_setopt(multi->handle, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(multi->handle, CURLMOPT_SOCKETDATA, multi);
-    curl_multi_setopt(multi->handle, CURLMOPT_TIMERFUNCTION, on_timer);
-    curl_multi_setopt(multi->handle, CURLMOPT_TIMERDATA, multi);
-    // At least the number in flight: keeping fewer than are used costs a connection per request.
-    curl_multi_setopt(multi->handle, CURLMOPT_MAXCONNECTS, (long)sender->options.max_transfers + 16);
-    return true;
-}
-
-struct sender *sender_create(const struct sender_options *options)
-{
-    struct sender *sender = calloc(1, sizeof *sender);
-    if (!sender)
-        return NULL;
-    sender->options = *options;
     for (size_t i = 0; i < MULTI_COUNT; i++) {
-        if (!open_multi(sender, &sender->multis[i])) {
-            sender_destroy(&sender);
+        pool->multis[i] = multi_create(&options);
+        if (!pool->multis[i]) {
+            destroy_pool(&pool);
             return NULL;
         }
     }
-    return sender;
+    return pool;
+}
+
+static void destroy_idle_pools(struct sender *sender)
+{
+    struct pool **link = &sender->retired;
+    while (*link) {
+        struct pool *pool = *link;
+        if (pool->running > 0) {
+            link = &pool->next;
+            continue;
+        }
+        *link = pool->next;
+        destroy_pool(&pool);
+    }
+}
+
+void sender_set_guard(struct sender *sender, struct guard *guard)
+{
+    guard_unref(&sender->guard);
+    sender->guard = guard_ref(guard);
+    sender->context.guard = guard;
+    // Without memory for a new pool the old one stays: each request on its connections is judged anyway.
+    struct pool *fresh = create_pool(sender);
+    if (!fresh)
+        return;
+    sender->pool->next = sender->retired;
+    sender->retired = sender->pool;
+    sender->pool = fresh;
+    lookups_forget(sender->lookups);
+    turn_soon(sender);
+}
+
+// ---- beginnings
+
+static size_t multi_index(const struct transfer *transfer)
+{
+    return (transfer->destination >> 32) % MULTI_COUNT; // the low bits chose the worker
+}
+
+static bool run(struct sender *sender, struct transfer *transfer)
+{
+    struct pool *pool = sender->pool;
+    struct multi *multi = pool->multis[multi_index(transfer)];
+    transfer_set_deadlines(transfer);
+    if (!multi_add(multi, transfer->easy)) {
+        end_lookup(sender, transfer, LOOKUP_UNNEEDED);
+        return false;
+    }
+    transfer->pool = pool;
+    transfer->multi = multi;
+    pool->running++;
+    list_add(&sender->running, transfer);
+    return true;
+}
+
+static void on_sweep(uv_timer_t *timer)
+{
+    struct sender *sender = timer->data;
+    int64_t now_ms = clock_mono_ms();
+    struct transfer *next;
+    for (struct transfer *transfer = sender->waiting.first; transfer; transfer = next) {
+        next = transfer->next;
+        if (transfer_connect_patience(transfer, now_ms) <= 0)
+            fail(sender, &sender->waiting, transfer, ATTEMPT_TIMEOUT,
+                 "waited for an earlier lookup of this name, or for a free slot to look it up");
+    }
+    on_turn(&sender->turn); // lookups given up may have freed their slots
+    if (!sender->waiting.first)
+        uv_timer_stop(timer);
+}
+
+static void wait_for_lookup(struct sender *sender, struct transfer *transfer)
+{
+    list_add(&sender->waiting, transfer);
+    if (!uv_is_active((uv_handle_t *)&sender->sweep))
+        uv_timer_start(&sender->sweep, on_sweep, WAITING_SWEEP_MS, WAITING_SWEEP_MS);
+}
+
+static void on_turn(uv_timer_t *timer)
+{
+    struct sender *sender = timer->data;
+    struct lookup_waiter *ready;
+    while (sender->refused.first)
+        fail(sender, &sender->refused, sender->refused.first, ATTEMPT_BLOCKED_ADDRESS,
+             "the URL itself names an address or a port that is not allowed");
+    while ((ready = lookups_take_ready(sender->lookups, clock_mono_ms()))) {
+        struct transfer *transfer =
+            (struct transfer *)((char *)ready - offsetof(struct transfer, lookup));
+        list_remove(&sender->waiting, transfer);
+        if (run(sender, transfer))
+            continue;
+        transfer_fail(transfer, ATTEMPT_INTERNAL, "not enough memory");
+        hand_over(sender, transfer);
+    }
+    destroy_idle_pools(sender);
+}
+
+// libcurl keeps its cache of names per multi handle.
+static bool may_go_on(struct sender *sender, const struct sender_request *request,
+                      struct transfer *transfer)
+{
+    const struct url *looked_up = sender->options.proxy ? sender->options.proxy : request->url;
+    uint64_t key = sender->options.proxy ? multi_index(transfer) : request->destination;
+    transfer->lookup = (struct lookup_waiter){0};
+    return looked_up->is_address ||
+           lookups_enter(sender->lookups, key, &transfer->lookup, clock_mono_ms());
 }
 
 bool sender_start(struct sender *sender, const struct sender_request *request, sender_done *done,
@@ -266,42 +287,83 @@ bool sender_start(struct sender *sender, const struct sender_request *request, s
     if (transfer)
         list_remove(&sender->free, transfer);
     else
-        transfer = transfer_create(&sender->options, on_close_socket, sender);
+        transfer = transfer_create(&sender->context);
     if (!transfer)
         return false;
-    // The low bits chose the worker.
-    struct multi *multi = &sender->multis[(request->destination >> 32) % MULTI_COUNT];
     transfer->done = done;
     transfer->arg = arg;
-    transfer->multi = multi->handle;
-    if (!transfer_prepare(transfer, request) ||
-        curl_multi_add_handle(multi->handle, transfer->easy) != CURLM_OK) {
+    if (!transfer_prepare(transfer, request)) {
         list_add(&sender->free, transfer);
         return false;
     }
-    list_add(&sender->running, transfer);
+    // Behind a proxy nobody sees the address any more: what the URL itself tells is judged here.
+    if (sender->options.proxy && guard_refuse_url(sender->guard, request->url)) {
+        list_add(&sender->refused, transfer);
+        turn_soon(sender);
+    } else if (!may_go_on(sender, request, transfer)) {
+        wait_for_lookup(sender, transfer);
+    } else if (!run(sender, transfer)) {
+        list_add(&sender->free, transfer);
+        return false;
+    }
     return true;
+}
+
+// ---- the sender
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct sender *sender = handle->data;
+    if (--sender->open_timers == 0)
+        free(sender);
+}
+
+static void open_timer(struct sender *sender, uv_timer_t *timer)
+{
+    uv_timer_init(sender->options.loop, timer);
+    timer->data = sender;
+    sender->open_timers++;
+}
+
+struct sender *sender_create(const struct sender_options *options)
+{
+    struct sender *sender = calloc(1, sizeof *sender);
+    if (!sender)
+        return NULL;
+    sender->options = *options;
+    sender->options.guard = NULL;
+    sender->guard = guard_ref(options->guard);
+    open_timer(sender, &sender->turn);
+    open_timer(sender, &sender->sweep);
+    sender->sockets = sockets_create(options->loop);
+    sender->lookups = lookups_create(options->max_lookups);
+    sender->context = (struct transfer_context){
+        .options = &sender->options,
+        .guard = sender->guard,
+        .sockets = sender->sockets,
+        .on_lookup_end = on_lookup_end,
+    };
+    if (sender->sockets && sender->lookups)
+        sender->pool = create_pool(sender);
+    if (!sender->pool)
+        sender_destroy(&sender);
+    return sender;
 }
 
 void sender_abort_all(struct sender *sender)
 {
+    static const char why[] = "petrel is stopping";
+    while (sender->waiting.first)
+        fail(sender, &sender->waiting, sender->waiting.first, ATTEMPT_ABORTED, why);
+    while (sender->refused.first)
+        fail(sender, &sender->refused, sender->refused.first, ATTEMPT_ABORTED, why);
     while (sender->running.first) {
         struct transfer *transfer = sender->running.first;
-        transfer->result.error = ATTEMPT_ABORTED;
-        transfer->result.status = 0;
-        transfer->result.duration_ms = clock_mono_ms() - transfer->started_mono_ms;
-        finish(sender, transfer);
+        end_lookup(sender, transfer, LOOKUP_GIVEN_UP);
+        take_from_pool(sender, transfer);
+        transfer_fail(transfer, ATTEMPT_ABORTED, why);
+        hand_over(sender, transfer);
     }
-}
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-    struct multi *multi = handle->data;
-    struct sender *sender = multi->sender;
-    if (--sender->open_timers > 0)
-        return;
-    free(sender->watches);
-    free(sender);
 }
 
 void sender_destroy(struct sender **sender_pointer)
@@ -310,24 +372,17 @@ void sender_destroy(struct sender **sender_pointer)
     if (!sender)
         return;
     *sender_pointer = NULL;
-    assert(!sender->running.first);
-    sender->is_closing = true;
+    assert(!sender->running.first && !sender->waiting.first && !sender->refused.first);
     while (sender->free.first) {
         struct transfer *transfer = sender->free.first;
         list_remove(&sender->free, transfer);
         transfer_destroy(&transfer);
     }
-    for (size_t i = 0; i < MULTI_COUNT; i++)
-        curl_multi_cleanup(sender->multis[i].handle);
-    // curl reports no closing of its internal sockets (wake-up pairs): forget what is left.
-    for (size_t fd = 0; fd < sender->watch_capacity; fd++)
-        forget_socket(sender, (curl_socket_t)fd);
-    bool has_timer = sender->open_timers > 0;
-    for (size_t i = 0; i < MULTI_COUNT; i++)
-        if (sender->multis[i].timer.data)
-            uv_close((uv_handle_t *)&sender->multis[i].timer, on_timer_closed);
-    if (!has_timer) {
-        free(sender->watches);
-        free(sender);
-    }
+    destroy_idle_pools(sender);
+    destroy_pool(&sender->pool);
+    sockets_destroy(&sender->sockets);
+    lookups_destroy(&sender->lookups);
+    guard_unref(&sender->guard);
+    uv_close((uv_handle_t *)&sender->turn, on_timer_closed);
+    uv_close((uv_handle_t *)&sender->sweep, on_timer_closed);
 }

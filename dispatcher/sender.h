@@ -7,7 +7,7 @@
 #include <uv.h>
 
 #include "outcome.h"
-#include "petrel/network.h"
+#include "petrel/guard.h"
 #include "petrel/text.h"
 #include "petrel/url.h"
 
@@ -15,10 +15,14 @@ struct sender;
 
 struct sender_options {
     uv_loop_t *loop;
-    const struct network_list *allow_networks; // borrowed; exceptions to the guard's deny tables
-    const char *ca_file;                       // borrowed; PEM bundle; "" = the system's
+    struct guard *guard;     // a reference of its own is taken
+    const char *ca_file;     // borrowed; PEM bundle; "" = the system's
+    const struct url *proxy; // borrowed; NULL: none. Then names are resolved, and guarded, by the proxy
+    const char *proxy_user; // borrowed; "name:password", or ""
     int64_t connect_timeout_ms;
+    int64_t connection_max_age_ms;
     uint32_t max_transfers; // connections kept at least as many
+    uint32_t max_lookups;   // of names, at once
 };
 
 struct sender_request {
@@ -41,6 +45,8 @@ struct sender *sender_create(const struct sender_options *options); // NULL with
 // false: it could not even be started (memory); done will not be called.
 bool sender_start(struct sender *sender, const struct sender_request *request, sender_done *done,
                   void *arg);
+// What is about to connect or to send is judged by it from now on; connections made before are not used again.
+void sender_set_guard(struct sender *sender, struct guard *guard);
 // Ends every running request now with ATTEMPT_ABORTED.
 void sender_abort_all(struct sender *sender);
 // With no request running. Closes connections; the loop has to turn once more to release handles.

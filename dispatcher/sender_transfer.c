@@ -4,6 +4,8 @@
 #include "sender_transfer.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,39 +13,83 @@
 #include "petrel/clock.h"
 
 enum {
+    CURLE_TOO_LARGE_NUMBER = 100, // its name came with curl 8.6
     HEADER_CAP_BYTES = 64 * 1024, // whole header sections of a response, 1xx ones included
-    BODY_CAP_BYTES = 64 * 1024
+    BODY_CAP_BYTES = 64 * 1024,
+    IDLE_MAX_S = 118 // a kept connection that nobody used: curl's own default
 };
 
 // ---- the guard
 
+// Curl reaches nothing but the proxy if there is one; that is the operator's own choice, and the proxy's address
+// needn't be public.
+static const char *refuse_address(const struct transfer *transfer, const struct sockaddr *address)
+{
+    if (transfer->context->options->proxy)
+        return NULL;
+    return guard_refuse_address(transfer->context->guard, address);
+}
+
+// "10.0.0.1 is no public address": for the operator's log alone.
+static void note_refusal(struct transfer *transfer, const struct sockaddr *address, const char *why)
+{
+    char text[NETWORK_ADDRESS_SIZE];
+    network_format_address(address, text);
+    snprintf(transfer->result.detail, sizeof transfer->result.detail, "%s: %s", text, why);
+    transfer->was_address_blocked = true;
+}
+
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct transfer *transfer = arg;
-    if (purpose != CURLSOCKTYPE_IPCXN ||
-        !network_is_allowed(&address->addr, transfer->options->allow_networks)) {
-        transfer->was_address_blocked = true;
-        network_format_address(&address->addr, transfer->result.detail);
+    struct transfer_context *context = transfer->context;
+    context->on_lookup_end(context, transfer, LOOKUP_RESOLVED);
+    const char *why = purpose == CURLSOCKTYPE_IPCXN ? refuse_address(transfer, &address->addr)
+                                                    : "it is not for a connection";
+    if (why) {
+        note_refusal(transfer, &address->addr, why);
         return CURL_SOCKET_BAD;
     }
     transfer->was_address_allowed = true;
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd >= 0)
+        sockets_adopt(context->sockets, fd);
+    return fd;
 }
 
+static int on_close_socket(void *arg, curl_socket_t fd)
+{
+    return sockets_close(arg, fd);
+}
+
+static void set_port(struct sockaddr_storage *address, int port)
+{
+    if (address->ss_family == AF_INET)
+        ((struct sockaddr_in *)address)->sin_port = htons((uint16_t)port);
+    else
+        ((struct sockaddr_in6 *)address)->sin6_port = htons((uint16_t)port);
+}
+
+// Also on a kept connection, which may have been opened under another policy.
 static int on_before_request(void *arg, char *remote_ip, char *local_ip, int remote_port,
                              int local_port)
 {
     (void)local_ip;
-    (void)remote_port;
     (void)local_port;
     struct transfer *transfer = arg;
+    struct transfer_context *context = transfer->context;
     struct sockaddr_storage address;
-    if (network_parse_address(remote_ip, &address) &&
-        network_is_allowed((struct sockaddr *)&address, transfer->options->allow_networks))
+    const char *why = "it can't be read";
+    context->on_lookup_end(context, transfer, LOOKUP_UNNEEDED);
+    transfer->was_request_begun = true;
+    if (network_parse_address(remote_ip, &address)) {
+        set_port(&address, remote_port);
+        why = refuse_address(transfer, (const struct sockaddr *)&address);
+    }
+    if (!why)
         return CURL_PREREQFUNC_OK;
-    transfer->was_address_blocked = true;
+    note_refusal(transfer, (const struct sockaddr *)&address, why);
     transfer->was_address_allowed = false;
-    span_copy(span_of(remote_ip), transfer->result.detail, sizeof transfer->result.detail);
     return CURL_PREREQFUNC_ABORT;
 }
 
@@ -122,48 +168,74 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
 
 // ---- options
 
-static void set_fixed_options(struct transfer *transfer, transfer_close_socket *close_socket,
-                              void *sender)
+// An empty text, not NULL: otherwise curl takes http_proxy, https_proxy and no_proxy from the environment.
+static void set_proxy(CURL *easy, const struct sender_options *options)
+{
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+    curl_easy_setopt(easy, CURLOPT_PROXY, options->proxy ? options->proxy->text : "");
+    if (!options->proxy)
+        return;
+    // Through a tunnel the proxy's answers can't be taken for the subscriber's, nor the other way round.
+    curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (options->ca_file[0])
+        curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, options->ca_file);
+    if (options->proxy_user[0])
+        curl_easy_setopt(easy, CURLOPT_PROXYUSERPWD, options->proxy_user);
+}
+
+static void set_callbacks(struct transfer *transfer)
 {
     CURL *easy = transfer->easy;
-    const struct sender_options *options = transfer->options;
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->curl_error);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_PROXY, ""); // the environment's proxies are not for us
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (options->ca_file[0])
-        curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file);
-    // Without it, giving up on a hung name lookup waits for its thread (curl ≥ 7.87 has the option).
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_before_request);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, sender);
+    // A connection outlives the transfer that opened it: what it is closed with must do so, too.
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer->context->sockets);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
 }
 
-struct transfer *transfer_create(const struct sender_options *options,
-                                 transfer_close_socket *close_socket, void *sender)
+static void set_fixed_options(struct transfer *transfer)
+{
+    CURL *easy = transfer->easy;
+    const struct sender_options *options = transfer->context->options;
+    long max_age_s = (long)((options->connection_max_age_ms + 999) / 1000);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->curl_error);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (options->ca_file[0])
+        curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file);
+    curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, max_age_s);
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, max_age_s < IDLE_MAX_S ? max_age_s : IDLE_MAX_S);
+    curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, (LOOKUP_KNOWN_MS + 5000L) / 1000);
+    // Without it, giving up on a hung name lookup waits for its thread (curl ≥ 7.87 has the option).
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+    set_proxy(easy, options);
+    set_callbacks(transfer);
+}
+
+struct transfer *transfer_create(struct transfer_context *context)
 {
     struct transfer *transfer = calloc(1, sizeof *transfer);
     if (!transfer)
         return NULL;
-    transfer->options = options;
+    transfer->context = context;
     transfer->easy = curl_easy_init();
     if (!transfer->easy) {
         free(transfer);
         return NULL;
     }
-    set_fixed_options(transfer, close_socket, sender);
+    set_fixed_options(transfer);
     return transfer;
 }
 
@@ -195,6 +267,7 @@ static void reset_result(struct transfer *transfer)
     transfer->header_bytes = transfer->body_bytes = 0;
     transfer->has_final_status = transfer->is_too_large = false;
     transfer->was_address_allowed = transfer->was_address_blocked = false;
+    transfer->was_request_begun = false;
     transfer->curl_error[0] = '\0';
     // The excerpt's bytes are left as they are: excerpt_bytes says how many count.
     struct attempt_result *result = &transfer->result;
@@ -212,20 +285,47 @@ static void reset_result(struct transfer *transfer)
 bool transfer_prepare(struct transfer *transfer, const struct sender_request *request)
 {
     CURL *easy = transfer->easy;
-    int64_t connect_ms = transfer->options->connect_timeout_ms;
-    if (connect_ms > request->timeout_ms)
-        connect_ms = request->timeout_ms;
     reset_result(transfer);
+    transfer->destination = request->destination;
+    transfer->timeout_ms = request->timeout_ms;
     if (!set_headers(transfer, request))
         return false;
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.size);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.size ? request->body.data : "");
     return curl_easy_setopt(easy, CURLOPT_URL, request->url->text) == CURLE_OK;
 }
 
+int64_t transfer_connect_patience(const struct transfer *transfer, int64_t now_mono_ms)
+{
+    int64_t connect_ms = transfer->context->options->connect_timeout_ms;
+    if (connect_ms > transfer->timeout_ms)
+        connect_ms = transfer->timeout_ms;
+    return transfer->started_mono_ms + connect_ms - now_mono_ms;
+}
+
+void transfer_set_deadlines(struct transfer *transfer)
+{
+    int64_t now_ms = clock_mono_ms();
+    int64_t connect_ms = transfer_connect_patience(transfer, now_ms);
+    int64_t left_ms = transfer->started_mono_ms + transfer->timeout_ms - now_ms;
+    // Zero would be curl's default, which is longer than anything.
+    curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)(left_ms > 1 ? left_ms : 1));
+    curl_easy_setopt(transfer->easy, CURLOPT_CONNECTTIMEOUT_MS,
+                     (long)(connect_ms > 1 ? connect_ms : 1));
+}
+
 // ---- the outcome
+
+// Before anything was written to the subscriber, with a proxy all that fails is the way through it.
+static bool is_proxy_failure(const struct transfer *transfer, CURLcode code)
+{
+    long status = 0;
+    if (!transfer->context->options->proxy || transfer->was_request_begun)
+        return false;
+    curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+    return code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_COULDNT_CONNECT ||
+           (status != 0 && (status < 200 || status > 299));
+}
 
 static enum attempt_error classify_connect_failure(const struct transfer *transfer)
 {
@@ -239,6 +339,8 @@ static enum attempt_error classify_connect_failure(const struct transfer *transf
 // CURLcode has a hundred values, most of other protocols; those not named are protocol errors.
 static enum attempt_error classify(const struct transfer *transfer, CURLcode code)
 {
+    if (is_proxy_failure(transfer, code))
+        return ATTEMPT_PROXY;
     switch ((int)code) {
     case CURLE_OK:
         return transfer->has_final_status ? ATTEMPT_OK : ATTEMPT_PROTOCOL;
@@ -265,11 +367,32 @@ static enum attempt_error classify(const struct transfer *transfer, CURLcode cod
     case CURLE_WRITE_ERROR:
         return transfer->is_too_large ? ATTEMPT_RESPONSE_TOO_LARGE : ATTEMPT_INTERNAL;
     case CURLE_OUT_OF_MEMORY:
+        // curl 7.88 calls a header line of over 100 KB so (8.6 and newer: CURLE_TOO_LARGE, which is 100).
+        return transfer->was_request_begun ? ATTEMPT_RESPONSE_TOO_LARGE : ATTEMPT_INTERNAL;
+    case CURLE_TOO_LARGE_NUMBER:
+        return ATTEMPT_RESPONSE_TOO_LARGE;
     case CURLE_FAILED_INIT:
         return ATTEMPT_INTERNAL;
     default:
         return ATTEMPT_PROTOCOL;
     }
+}
+
+static void set_detail(struct attempt_result *result, const char *why)
+{
+    struct span text = span_of(why);
+    if (text.size >= sizeof result->detail)
+        text.size = sizeof result->detail - 1;
+    span_copy(text, result->detail, sizeof result->detail);
+}
+
+void transfer_fail(struct transfer *transfer, enum attempt_error error, const char *detail)
+{
+    struct attempt_result *result = &transfer->result;
+    result->duration_ms = clock_mono_ms() - transfer->started_mono_ms;
+    result->error = error;
+    result->status = 0;
+    set_detail(result, detail);
 }
 
 void transfer_conclude(struct transfer *transfer, CURLcode code)
@@ -286,11 +409,7 @@ void transfer_conclude(struct transfer *transfer, CURLcode code)
     }
     result->error = classify(transfer, code);
     result->status = 0;
-    if (result->error != ATTEMPT_BLOCKED_ADDRESS) {
-        const char *why = transfer->curl_error[0] ? transfer->curl_error : curl_easy_strerror(code);
-        struct span text = span_of(why);
-        if (text.size >= sizeof result->detail)
-            text.size = sizeof result->detail - 1;
-        span_copy(text, result->detail, sizeof result->detail);
-    }
+    if (result->error != ATTEMPT_BLOCKED_ADDRESS)
+        set_detail(result,
+                   transfer->curl_error[0] ? transfer->curl_error : curl_easy_strerror(code));
 }

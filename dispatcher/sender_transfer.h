@@ -7,33 +7,54 @@
 #include <curl/curl.h>
 
 #include "sender.h"
+#include "sender_lookups.h"
+#include "sender_multi.h"
+
+struct pool;
+struct transfer;
+
+// What all transfers of a sender have in common.
+struct transfer_context {
+    const struct sender_options *options;
+    const struct guard *guard; // the one in force
+    struct sockets *sockets;
+    // Inside a curl call: whether its name was looked up is known now.
+    void (*on_lookup_end)(struct transfer_context *context, struct transfer *transfer,
+                          enum lookup_end end);
+};
 
 struct transfer {
-    struct transfer *next, *previous; // in the sender's free or running list
+    struct transfer *next, *previous; // in the sender's list of its state
     CURL *easy;
-    CURLM *multi; // while running
-    const struct sender_options *options;
+    struct pool *pool;   // while curl has it; NULL while it waits
+    struct multi *multi; // of the pool; likewise
+    struct transfer_context *context;
+    struct lookup_waiter lookup;
+    uint64_t destination;
     struct curl_slist *headers;
     sender_done *done;
     void *arg;
-    int64_t started_mono_ms;
+    int64_t started_mono_ms, timeout_ms;
     // Of the response being read:
     size_t header_bytes, body_bytes;
     bool has_final_status; // the header section of a non-1xx response is complete
     bool is_too_large;
     bool was_address_allowed, was_address_blocked;
+    bool was_request_begun; // connected, and about to be written
     struct attempt_result result;
     char curl_error[CURL_ERROR_SIZE];
 };
 
-// What the sender does before a socket is closed (the loop must forget it first).
-typedef int transfer_close_socket(void *sender, curl_socket_t fd);
-
-struct transfer *transfer_create(const struct sender_options *options,
-                                 transfer_close_socket *close_socket, void *sender);
+struct transfer *transfer_create(struct transfer_context *context);
 void transfer_destroy(struct transfer **transfer);
-// Sets the request; false without memory.
+// Sets the request; false without memory. Its time runs from here.
 bool transfer_prepare(struct transfer *transfer, const struct sender_request *request);
+// The part of its time that is left for connecting, ms.
+int64_t transfer_connect_patience(const struct transfer *transfer, int64_t now_mono_ms);
+// What is left of its time, just before curl gets it.
+void transfer_set_deadlines(struct transfer *transfer);
+// It ends without curl.
+void transfer_fail(struct transfer *transfer, enum attempt_error error, const char *detail);
 // Reads off the outcome into transfer->result.
 void transfer_conclude(struct transfer *transfer, CURLcode code);
 

@@ -14,6 +14,7 @@ struct admin_options {
     const struct config *config;   // borrowed until stopped
     const struct redis_url *redis; // borrowed until stopped
     const char *key;               // the bearer key; copied as its digest
+    struct guard *guard;           // a reference of its own is taken
     bool observability_only;       // only /healthz, /readyz, /metrics
     uint32_t workers;              // of the dispatcher in this process; 0 when it has none
 };
@@ -30,6 +31,8 @@ bool admin_load_key(const struct config *config, struct admin_key *key, char *er
 // NULL: error says why and what to do.
 struct admin *admin_start(const struct admin_options *options, char *error, size_t error_size);
 uint16_t admin_port(const struct admin *admin);
+// New URLs are judged by it from now on.
+void admin_set_guard(struct admin *admin, struct guard *guard);
 void admin_stop(struct admin **admin);
 
 #endif

@@ -5,10 +5,10 @@
 #define PETREL_CONFIG_H
 
 #include "petrel/backoff.h"
+#include "petrel/guard.h"
 #include "petrel/log.h"
-#include "petrel/network.h"
 
-enum { CONFIG_ERROR_SIZE = 512, CONFIG_MAX_KEYS = 32 };
+enum { CONFIG_ERROR_SIZE = 512, CONFIG_MAX_KEYS = 96 };
 
 enum config_origin {
     CONFIG_FROM_DEFAULT,
@@ -31,7 +31,12 @@ struct config {
     int64_t shutdown_timeout_ms;
     uint32_t max_in_flight;   // attempts at once, whole process
     uint32_t max_concurrency; // per subscription, default of the subscription's own
-    struct network_list allow_networks;
+    struct network_list allow_networks, deny_networks;
+    struct port_list allow_ports;  // empty: all
+    bool nat64;                    // 64:ff9b::/96 is judged by the IPv4 address inside
+    char *proxy;                   // "" = none
+    char *proxy_user;              // "name:password"
+    int64_t connection_max_age_ms; // a kept connection isn't used again after this
     char *ca_file; // --ca-file: PEM bundle that verifies subscribers; "" = the system's
     uint64_t max_event_bytes;
     int64_t dedupe_window_ms;
@@ -52,6 +57,9 @@ struct config {
 // origin and fix. Unknown keys in the file are errors too.
 struct config *config_load(int *argc, char **argv, char error[CONFIG_ERROR_SIZE]);
 void config_destroy(struct config **config);
+
+// The guard that its settings ask for; NULL without memory. Caller owns one reference.
+struct guard *config_create_guard(const struct config *config);
 
 // For `petrel config` and the generated documentation.
 struct config_item {

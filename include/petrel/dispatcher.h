@@ -15,6 +15,7 @@ struct dispatcher;
 struct dispatcher_options {
     const struct config *config;   // borrowed until destroyed
     const struct redis_url *redis; // borrowed until destroyed
+    struct guard *guard;           // a reference of its own is taken
     struct uv_loop_s *loop;        // the supervisor runs on it
     void (*on_stopped)(void *arg); // on the loop, once, after a drain has ended
     void *arg;
@@ -23,6 +24,8 @@ struct dispatcher_options {
 // Starts the threads; Redis may still be away (they wait for it). NULL: error says why.
 struct dispatcher *dispatcher_start(const struct dispatcher_options *options, char *error,
                                     size_t error_size);
+// What is about to connect or to send is judged by it from now on; connections made before are not used again.
+void dispatcher_set_guard(struct dispatcher *dispatcher, struct guard *guard);
 // Stops reading at once, gives attempts in flight until shutdown_timeout, parks the rest, leaves nothing
 // pending, then calls on_stopped. Calling it again does nothing.
 void dispatcher_drain(struct dispatcher *dispatcher);

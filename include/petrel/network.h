@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// IP networks (CIDR) and the judgement whether an address may be connected to. Pure.
-// Sources: RFC 6890 and the IANA special-purpose registries; DESIGN: IPv6 only 2000::/3 less exceptions.
+// IP networks (CIDR) and addresses. Pure.
 #ifndef PETREL_NETWORK_H
 #define PETREL_NETWORK_H
 
@@ -26,9 +25,15 @@ struct network_list {
 bool network_list_parse(struct span text, struct network_list *list, char error[NETWORK_ERROR_SIZE]);
 void network_list_fini(struct network_list *list);
 
-// May petrel connect to this address? Allowed when in `allow`; otherwise the built-in deny tables
-// judge. IPv4-mapped IPv6 (::ffff:0:0/96) is judged as its IPv4 address. Other families: no.
-bool network_is_allowed(const struct sockaddr *address, const struct network_list *allow);
+void network_list_format(const struct network_list *list, struct text *out); // as it is parsed
+
+// A socket's address as a network of one; IPv4-mapped IPv6 (::ffff:0:0/96) as its IPv4 address. False for
+// families that are neither IPv4 nor IPv6.
+bool network_read_address(const struct sockaddr *address, struct network *out);
+bool network_contains(const struct network *network, const struct network *address);
+bool network_list_contains(const struct network_list *list, const struct network *address);
+// The IPv4 address in the last four bytes of an IPv6 one (mapped, NAT64 of RFC 6052 with a /96 prefix).
+struct network network_inner_ipv4(const struct network *address);
 
 // The address as text without its port, for logs.
 void network_format_address(const struct sockaddr *address, char out[NETWORK_ADDRESS_SIZE]);

@@ -6,6 +6,7 @@
 #define PETREL_STORE_H
 
 #include "petrel/event.h"
+#include "petrel/guard.h"
 #include "petrel/keys.h"
 #include "petrel/redis_client.h"
 #include "petrel/subscription.h"
@@ -30,6 +31,7 @@ struct store {
     uint64_t max_event_bytes;
     uint32_t max_concurrency; // configured default, for views
     int64_t rotation_grace_ms;
+    const struct guard *guard; // borrowed; refuses URLs that name a forbidden address; NULL: all pass
     char error[REDIS_CLIENT_ERROR_SIZE]; // what went wrong, for FULL, CONFLICT and UNAVAILABLE
 };
 

@@ -13,6 +13,7 @@ struct url {
     char host[URL_HOST_SIZE];     // as curl will resolve it; IPv6 without brackets
     uint16_t port;
     bool is_https;
+    bool is_address; // the host is an IP address, not a name
 };
 
 // http and https only; userinfo, zone ids, control characters, whitespace, missing host and port 0

@@ -89,6 +89,12 @@ TEST(defaults)
     CHECK_INT(config->max_in_flight, 2048);
     CHECK_INT(config->max_concurrency, 64);
     CHECK_INT(config->allow_networks.count, 0);
+    CHECK_INT(config->deny_networks.count, 0);
+    CHECK_INT(config->allow_ports.count, 0);
+    CHECK_INT(config->nat64, false);
+    CHECK_STR(config->proxy, "");
+    CHECK_STR(config->proxy_user, "");
+    CHECK_INT(config->connection_max_age_ms, 300000);
     CHECK_STR(config->ca_file, "");
     CHECK_INT(config->max_event_bytes, 256 * 1024);
     CHECK_INT(config->dedupe_window_ms, 86400000);
@@ -124,7 +130,8 @@ TEST(the_table_is_consistent)
         CHECK_ROW(strlen(item.meaning) > 20 && item.meaning[strlen(item.meaning) - 1] == '.',
                   item.key);
         CHECK_ROW(item.type[0] != '\0', item.key);
-        CHECK_ROW(item.is_secret == (strcmp(item.key, "admin_key") == 0), item.key);
+        bool is_secret = strcmp(item.key, "admin_key") == 0 || strcmp(item.key, "proxy_user") == 0;
+        CHECK_ROW(item.is_secret == is_secret, item.key);
     }
 }
 
@@ -148,6 +155,14 @@ TEST(values_come_back_as_they_are_written)
         {"request_timeout", " 2m ", "2m"},
         {"shutdown_timeout", "0", NULL},
         {"allow_networks", "127.0.0.0/8, ::1", "127.0.0.0/8,::1/128"},
+        {"deny_networks", "8.8.8.0/24", NULL},
+        {"allow_ports", "80, 443,8000-8099", "80,443,8000-8099"},
+        {"nat64", "yes", NULL},
+        {"nat64", "true", "yes"},
+        {"nat64", "off", "no"},
+        {"proxy", "http://proxy.internal:3128", NULL},
+        {"proxy_user", "me:secret", "(set)"},
+        {"connection_max_age", "90s", NULL},
         {"max_event_bytes", "1MiB", NULL},
         {"max_event_bytes", "4096", "4KiB"},
         {"max_event_bytes", "5000B", "5000"},
@@ -199,6 +214,13 @@ TEST(bad_values_say_key_value_origin_and_what_is_right)
         {"max-in-flight", "0", "1 to 100000"},
         {"max-concurrency", "99999999999999999999", "1 to 10000"},
         {"allow-networks", "10.0.0.1/8", "10.0.0.1/8"},
+        {"deny-networks", "everything", "everything"},
+        {"allow-ports", "443,70000", "70000"},
+        {"nat64", "maybe", "yes or no"},
+        {"proxy", "proxy.internal:3128", "https:// or http://"},
+        {"proxy", "http://user:secret@proxy.internal", "user name or password"},
+        {"proxy", "http://proxy.internal/path", "without a path"},
+        {"connection-max-age", "0s", "1s to 1h"},
         {"max-event-bytes", "1KB", "1KiB to 16MiB"},
         {"max-event-bytes", "17MiB", "1KiB to 16MiB"},
         {"max-event-bytes", "KiB", "1KiB to 16MiB"},
@@ -219,8 +241,8 @@ TEST(bad_values_say_key_value_origin_and_what_is_right)
         CHECK_ROW(strstr(error, rows[i].part) != NULL, error);
         CHECK_ROW(strstr(error, where) != NULL, error);
         CHECK_ROW(strchr(error, '\n') == NULL, error);
-        bool is_hidden =
-            strcmp(rows[i].key, "admin-key") == 0 || strcmp(rows[i].key, "redis-url") == 0;
+        bool is_hidden = strcmp(rows[i].key, "admin-key") == 0 ||
+                         strcmp(rows[i].key, "redis-url") == 0 || strcmp(rows[i].key, "proxy") == 0;
         CHECK_ROW(strstr(error, is_hidden ? "\"(hidden)\"" : rows[i].value) != NULL, error);
     }
     CHECK(load("--redis-url|redis://:hunter2@h:x") == NULL);

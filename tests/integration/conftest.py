@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from harness.openapi import CheckedApi  # noqa: E402
 from harness.processes import ADMIN_KEY, Petrel, RedisServer  # noqa: E402
 from harness.receiver import Receiver  # noqa: E402
+from harness.receiver_fast import FastReceiver  # noqa: E402
 
 
 def pytest_configure(config):
@@ -93,6 +94,14 @@ def api(petrel, api_of):
 @pytest.fixture
 def receiver():
     made = Receiver()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def fast_receiver():
+    """For thousands of requests; its decide may be set."""
+    made = FastReceiver()
     yield made
     made.close()
 

@@ -6,7 +6,6 @@ import threading
 import time
 
 import pytest
-from harness.receiver_fast import FastReceiver
 from harness.wait import stays, wait_until
 
 PATTERNS = {
@@ -84,13 +83,6 @@ def fleet(start):
     return [start(), start(command="dispatcher")]
 
 
-@pytest.fixture
-def fast_receiver():
-    made = FastReceiver()
-    yield made
-    made.close()
-
-
 def delivered_by(instance):
     return instance.api.metric('petrel_deliveries_total{outcome="delivered"}')
 
@@ -102,7 +94,7 @@ def test_a_change_is_known_to_every_instance_within_a_second(fleet, fast_receive
     ticker = Ticker(xadd)
 
     def at(path):
-        return {event for seen, event, _ in list(fast_receiver.log) if seen == path}
+        return {entry.event for entry in list(fast_receiver.log) if entry.path == path}
 
     def settle(path):
         """Every instance delivers after the change; then all that was published is settled."""

@@ -3,6 +3,10 @@
 
 import asyncio
 import threading
+import time
+from collections import Counter, namedtuple
+
+Entry = namedtuple("Entry", "path event is_accepted at")  # at: monotonic seconds
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
@@ -43,10 +47,16 @@ class _Connection(asyncio.Protocol):
 
     def _answer(self, path, event):
         answer = self.receiver.decide(path, event)
-        self.receiver.log.append((path, event, answer[9:12] == b"200" if answer else False))
+        self.receiver.log.append(Entry(path, event, answer == OK, time.monotonic()))
+        if self.receiver.delay_s:
+            asyncio.get_running_loop().call_later(self.receiver.delay_s, self._send, answer)
+        else:
+            self._send(answer)
+
+    def _send(self, answer):
         if answer is None:
             self.transport.abort()
-        else:
+        elif not self.transport.is_closing():
             self.transport.write(answer)
 
 
@@ -55,7 +65,8 @@ class FastReceiver:
 
     def __init__(self, decide=lambda path, event: OK):
         self.decide = decide
-        self.log = []  # (path, event id, whether it was accepted with a 200)
+        self.delay_s = 0  # of each answer
+        self.log = []  # of Entry
         self.connections = 0
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
@@ -75,6 +86,10 @@ class FastReceiver:
 
     def url(self, path):
         return f"http://127.0.0.1:{self.port}{path}"
+
+    def accepted(self):
+        """Counter of (path, event id), of requests answered with a 200."""
+        return Counter((entry.path, entry.event) for entry in list(self.log) if entry.is_accepted)
 
     def close(self):
         self._loop.call_soon_threadsafe(self._loop.stop)

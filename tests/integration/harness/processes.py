@@ -151,8 +151,7 @@ class Petrel(Child):
             BINARY, command, "--redis-url", redis_server.url, "--listen", f"127.0.0.1:{self.port}",
             "--admin-key", ADMIN_KEY, "--data-dir", str(self.folder / "data"), "--workers", "2",
         ]
-        if command != "admin":
-            argv += ["--allow-networks", "127.0.0.0/8,::1/128"]
+        argv += ["--allow-networks", "127.0.0.0/8,::1/128"]
         # Later flags win, so a test may say otherwise.
         super().__init__(argv + list(flags), self.folder / "petrel.log", env=clean_environment(env), cwd=self.folder)
         self.api = Api(self.url, ADMIN_KEY, self.dispatcher_url)

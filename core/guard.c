@@ -82,7 +82,7 @@ static bool is_public(const struct network *address)
 static const char *refuse_port(const struct guard *guard, uint16_t port)
 {
     if (guard->ports.count > 0 && !port_list_contains(&guard->ports, port))
-        return "its port is not in allow_ports";
+        return "the port is not in allow_ports";
     return NULL;
 }
 
@@ -102,15 +102,15 @@ static const char *refuse_network(const struct guard *guard, const struct sockad
 {
     struct network given;
     if (!network_read_address(address, &given))
-        return "it is neither IPv4 nor IPv6";
+        return "neither IPv4 nor IPv6";
     struct network judged = given;
     if (guard->is_nat64 && network_contains(&nat64, &given))
         judged = network_inner_ipv4(&given);
     if (network_list_contains(&guard->deny, &given) || network_list_contains(&guard->deny, &judged))
-        return "it is in deny_networks";
+        return "in deny_networks";
     if (network_list_contains(&guard->allow, &judged) || is_public(&judged))
         return NULL;
-    return "it is no public address, and not in allow_networks";
+    return "not a public address, and not in allow_networks";
 }
 
 const char *guard_refuse_address(const struct guard *guard, const struct sockaddr *address)

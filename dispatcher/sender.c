@@ -256,7 +256,7 @@ static void on_turn(uv_timer_t *timer)
     struct lookup_waiter *ready;
     while (sender->refused.first)
         fail(sender, &sender->refused, sender->refused.first, ATTEMPT_BLOCKED_ADDRESS,
-             "the URL itself names an address or a port that is not allowed");
+             sender->refused.first->refusal);
     while ((ready = lookups_take_ready(sender->lookups, clock_mono_ms()))) {
         struct transfer *transfer =
             (struct transfer *)((char *)ready - offsetof(struct transfer, lookup));
@@ -296,8 +296,10 @@ bool sender_start(struct sender *sender, const struct sender_request *request, s
         list_add(&sender->free, transfer);
         return false;
     }
-    // Behind a proxy nobody sees the address any more: what the URL itself tells is judged here.
-    if (sender->options.proxy && guard_refuse_url(sender->guard, request->url)) {
+    // What counts is the address connected to; but what the URL tells by itself needs no name lookup, and behind a
+    // proxy it is all that is to be seen.
+    transfer->refusal = guard_refuse_url(sender->guard, request->url);
+    if (transfer->refusal) {
         list_add(&sender->refused, transfer);
         turn_soon(sender);
     } else if (!may_go_on(sender, request, transfer)) {

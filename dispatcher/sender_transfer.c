@@ -30,7 +30,7 @@ static const char *refuse_address(const struct transfer *transfer, const struct 
     return guard_refuse_address(transfer->context->guard, address);
 }
 
-// "10.0.0.1 is no public address": for the operator's log alone.
+// "10.0.0.1: not a public address …": for the operator's log alone.
 static void note_refusal(struct transfer *transfer, const struct sockaddr *address, const char *why)
 {
     char text[NETWORK_ADDRESS_SIZE];
@@ -45,7 +45,7 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
     struct transfer_context *context = transfer->context;
     context->on_lookup_end(context, transfer, LOOKUP_RESOLVED);
     const char *why = purpose == CURLSOCKTYPE_IPCXN ? refuse_address(transfer, &address->addr)
-                                                    : "it is not for a connection";
+                                                    : "not a connection";
     if (why) {
         note_refusal(transfer, &address->addr, why);
         return CURL_SOCKET_BAD;
@@ -79,7 +79,7 @@ static int on_before_request(void *arg, char *remote_ip, char *local_ip, int rem
     struct transfer *transfer = arg;
     struct transfer_context *context = transfer->context;
     struct sockaddr_storage address;
-    const char *why = "it can't be read";
+    const char *why = "not readable";
     context->on_lookup_end(context, transfer, LOOKUP_UNNEEDED);
     transfer->was_request_begun = true;
     if (network_parse_address(remote_ip, &address)) {

@@ -31,6 +31,7 @@ struct transfer {
     struct transfer_context *context;
     struct lookup_waiter lookup;
     uint64_t destination;
+    const char *refusal; // static; why its URL alone is refused
     struct curl_slist *headers;
     sender_done *done;
     void *arg;

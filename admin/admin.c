@@ -263,9 +263,9 @@ static struct http_server *start_server(struct admin *admin, char *error, size_t
 
 static bool init_stores(struct admin *admin, const struct admin_options *options)
 {
-    if (!stores_init(&admin->stores, options->config, options->redis, HANDLERS + PROBE_HANDLERS))
+    if (!stores_init(&admin->stores, options, HANDLERS + PROBE_HANDLERS))
         return false;
-    if (status_cache_init(&admin->status, options->config, options->redis))
+    if (status_cache_init(&admin->status, options))
         return true;
     status_cache_fini(&admin->status);
     stores_fini(&admin->stores);

@@ -11,11 +11,12 @@
 // A Redis that hangs is known after at most STATUS_MAX_AGE_MS + STATUS_TIMEOUT_MS.
 enum { REDIS_TIMEOUT_MS = 5000, STATUS_TIMEOUT_MS = 1000, STATUS_MAX_AGE_MS = 500 };
 
-static bool init_store(struct store *store, const struct config *config,
-                       const struct redis_url *redis, int64_t timeout_ms)
+static bool init_store(struct store *store, const struct admin_options *options, int64_t timeout_ms)
 {
+    const struct config *config = options->config;
     *store = (struct store){
-        .client = redis_client_create(redis, timeout_ms),
+        .client = redis_client_create(options->redis, timeout_ms),
+        .vault = options->vault,
         .keys.shards = config->shards,
         .max_event_bytes = config->max_event_bytes,
         .max_concurrency = config->max_concurrency,
@@ -26,8 +27,7 @@ static bool init_store(struct store *store, const struct config *config,
     return store->client != NULL;
 }
 
-bool stores_init(struct stores *stores, const struct config *config, const struct redis_url *redis,
-                 size_t count)
+bool stores_init(struct stores *stores, const struct admin_options *options, size_t count)
 {
     assert(count > 0 && count <= STORES_MAX);
     memset(stores, 0, sizeof *stores);
@@ -35,7 +35,7 @@ bool stores_init(struct stores *stores, const struct config *config, const struc
     pthread_cond_init(&stores->given, NULL);
     for (; stores->count < count; stores->count++) {
         struct store *store = &stores->all[stores->count];
-        if (!init_store(store, config, redis, REDIS_TIMEOUT_MS)) {
+        if (!init_store(store, options, REDIS_TIMEOUT_MS)) {
             stores_fini(stores);
             return false;
         }
@@ -74,12 +74,11 @@ void stores_give(struct stores *stores, struct store *store)
     pthread_mutex_unlock(&stores->lock);
 }
 
-bool status_cache_init(struct status_cache *cache, const struct config *config,
-                       const struct redis_url *redis)
+bool status_cache_init(struct status_cache *cache, const struct admin_options *options)
 {
     memset(cache, 0, sizeof *cache);
     pthread_mutex_init(&cache->lock, NULL);
-    return init_store(&cache->store, config, redis, STATUS_TIMEOUT_MS);
+    return init_store(&cache->store, options, STATUS_TIMEOUT_MS);
 }
 
 void status_cache_fini(struct status_cache *cache)

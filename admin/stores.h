@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 
-#include "petrel/config.h"
+#include "petrel/admin.h"
 #include "petrel/store.h"
 
 enum { STORES_MAX = 16 };
@@ -19,8 +19,7 @@ struct stores {
 };
 
 // Connections are made on first use. False without memory. fini: every store must have been given back.
-bool stores_init(struct stores *stores, const struct config *config, const struct redis_url *redis,
-                 size_t count);
+bool stores_init(struct stores *stores, const struct admin_options *options, size_t count);
 void stores_fini(struct stores *stores);
 // Waits until one is idle.
 struct store *stores_take(struct stores *stores);
@@ -41,8 +40,7 @@ struct status_cache {
     struct status_reading last;
 };
 
-bool status_cache_init(struct status_cache *cache, const struct config *config,
-                       const struct redis_url *redis);
+bool status_cache_init(struct status_cache *cache, const struct admin_options *options);
 void status_cache_fini(struct status_cache *cache);
 void status_cache_read(struct status_cache *cache, struct status_reading *reading);
 

@@ -253,7 +253,9 @@ void view_secret(const struct subscription *subscription, struct text *out)
         add_instant(out, "expires_at", subscription->secrets[i].expires_at_ms);
         text_append_char(out, '}');
     }
-    text_append_string(out, "]}");
+    text_append_string(out, "],\"headers\":");
+    subscription_format_headers(subscription, out);
+    text_append_char(out, '}');
     explicit_bzero(secret, sizeof secret);
 }
 

@@ -180,6 +180,31 @@ void check_redis_status(struct check_report *report, const struct store_status *
     check_contents(report, status);
 }
 
+void check_encryption(struct check_report *report, const struct store_encryption *encryption,
+                      const char *current_key)
+{
+    int64_t locked = encryption->unknown + encryption->damaged;
+    int64_t stale = encryption->plain + encryption->old;
+    if (locked > 0)
+        add(report, "encryption", CHECK_FAIL,
+            "petrel refuses to start, or parks their deliveries: give encryption_keys_file every key "
+            "that is in use",
+            "%" PRId64 " of %" PRId64 " subscriptions don't open; %s: %s", locked,
+            encryption->subscriptions, encryption->locked, encryption->why);
+    else if (!current_key)
+        add(report, "encryption", CHECK_WARN,
+            "subscriptions' secrets and header values lie unencrypted in Redis, its file and its "
+            "backups: set encryption_keys_file",
+            "off");
+    else
+        add(report, "encryption", stale > 0 ? CHECK_WARN : CHECK_OK,
+            stale > 0 ? "not all is encrypted with the current key: petrel keys rotate-encryption"
+                      : "secrets and header values are encrypted in Redis",
+            "key %s; of %" PRId64 " subscriptions %" PRId64 " unencrypted, %" PRId64
+            " under old keys",
+            current_key, encryption->subscriptions, encryption->plain, encryption->old);
+}
+
 void check_open_files(struct check_report *report, uint64_t open_files, uint32_t max_in_flight)
 {
     uint64_t needed = (uint64_t)max_in_flight + OPEN_FILES_RESERVE;

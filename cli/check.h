@@ -29,6 +29,9 @@ void check_add(struct check_report *report, const struct check_finding *finding)
 void check_redis_status(struct check_report *report, const struct store_status *status);
 // The layout's version as stored; empty when there is none.
 void check_schema(struct check_report *report, struct span stored);
+// How secrets lie in Redis; current_key is NULL without a key ring.
+void check_encryption(struct check_report *report, const struct store_encryption *encryption,
+                      const char *current_key);
 // open_files: the hard limit of RLIMIT_NOFILE.
 void check_open_files(struct check_report *report, uint64_t open_files, uint32_t max_in_flight);
 

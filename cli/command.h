@@ -45,7 +45,7 @@ struct command {
 
 extern const struct command command_serve, command_dispatcher, command_admin;
 extern const struct command command_publish, command_subscriptions, command_dead_letters;
-extern const struct command command_attempts, command_listen, command_verify;
+extern const struct command command_keys, command_attempts, command_listen, command_verify;
 extern const struct command command_check, command_config_values, command_version;
 
 #endif

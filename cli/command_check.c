@@ -44,6 +44,16 @@ static void add_schema(struct check_report *report, struct session *session)
     redis_client_free_reply(&reply);
 }
 
+static void add_encryption(struct check_report *report, struct session *session)
+{
+    struct store_encryption encryption;
+    if (store_read_encryption(&session->store, &encryption) != STORE_OK)
+        return; // Redis went away meanwhile; the other lines are from before
+    struct keyring *ring = vault_ring(session->vault);
+    check_encryption(report, &encryption, ring ? keyring_current(ring)->id : NULL);
+    keyring_unref(&ring);
+}
+
 static void collect(struct check_report *report, struct session *session,
                     const struct config *config)
 {
@@ -54,6 +64,7 @@ static void collect(struct check_report *report, struct session *session,
     if (result == STORE_OK) {
         add_schema(report, session);
         check_redis_status(report, &status);
+        add_encryption(report, session);
     }
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
         check_open_files(report, limit.rlim_max, config->max_in_flight);

@@ -55,6 +55,7 @@ static void run(struct process *process)
         .config = process->input->config,
         .redis = &process->redis,
         .guard = process->guard,
+        .vault = process->session.vault,
         .loop = &process->loop,
         .on_stopped = on_dispatcher_stopped,
         .arg = process,
@@ -76,6 +77,8 @@ static void on_retry(uv_timer_t *timer);
 static void try_to_run(struct process *process)
 {
     enum store_result result = store_check_schema(&process->session.store);
+    if (result == STORE_OK)
+        result = store_check_encryption(&process->session.store);
     switch (result) {
     case STORE_OK:
         run(process);
@@ -200,6 +203,7 @@ static void stop_redis(struct process *process)
 int process_run(enum process_kind kind, const struct command_input *input)
 {
     enum { SCHEMA_TIMEOUT_MS = 2000 };
+    char error[CONFIG_ERROR_SIZE];
     struct process process = {.kind = kind, .input = input, .code = EXIT_OK};
     process.guard = config_create_guard(input->config);
     if (!process.guard) {
@@ -208,11 +212,11 @@ int process_run(enum process_kind kind, const struct command_input *input)
     }
     process_raise_open_files(input->config);
     if (process_find_redis(&process)) {
-        if (session_init(&process.session, input->config, &process.redis, SCHEMA_TIMEOUT_MS)) {
+        if (session_init(&process.session, input->config, &process.redis, SCHEMA_TIMEOUT_MS, error)) {
             run_loop(&process);
         } else {
-            terminal_error("out of memory");
-            process.code = EXIT_FAILED;
+            terminal_error("%s", error);
+            process.code = EXIT_USAGE;
         }
         session_close(&process.session);
         stop_redis(&process);

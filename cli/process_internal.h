@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A running petrel, as its files share it: process.c (life and signals), process_start.c (what has to be there
-// first), process_report.c (what is said about it).
+// first), process_report.c (what is said about it), process_reload.c.
 #ifndef PETREL_CLI_PROCESS_INTERNAL_H
 #define PETREL_CLI_PROCESS_INTERNAL_H
 
@@ -47,6 +47,9 @@ void process_raise_open_files(const struct config *config);
 
 // process_report.c
 void process_print_banner(const struct process *process);
+void process_log_encryption(const struct process *process);
+
+// process_reload.c
 void process_reload(struct process *process); // SIGHUP
 
 #endif

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a running petrel says of itself: the banner when it is ready, the log when its configuration is loaded again.
-// The key is never shown, only where it is.
+// What a running petrel says of itself when it is ready. Keys are never shown, only where they are.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +80,16 @@ static void append_networks(struct text *out, const struct config *config)
     text_fini(&value);
 }
 
+static void append_encryption(struct text *out, const struct process *process)
+{
+    struct keyring *ring = vault_ring(process->session.vault);
+    if (ring)
+        text_append_format(out, "encrypted in Redis, with the key %s", keyring_current(ring)->id);
+    else
+        text_append_string(out, "UNENCRYPTED in Redis; --encryption-keys-file encrypts them");
+    keyring_unref(&ring);
+}
+
 static void begin_line(struct text *out, const char *name)
 {
     text_append_format(out, "\n  %-14s ", name);
@@ -107,6 +116,8 @@ static void append_banner(struct text *out, const struct process *process)
                                                         : "as configured (admin_key)",
                            process->key.was_created ? " (new)" : "");
     }
+    begin_line(out, "secrets");
+    append_encryption(out, process);
     if (process->dispatcher) {
         begin_line(out, "delivers to");
         append_networks(out, config);
@@ -127,10 +138,21 @@ static void log_start(const struct process *process)
     text_fini(&url);
 }
 
+void process_log_encryption(const struct process *process)
+{
+    struct keyring *ring = vault_ring(process->session.vault);
+    if (ring)
+        log_info("secrets are encrypted in Redis", LOG_STR("key", keyring_current(ring)->id));
+    else
+        log_warn("secrets and header values lie unencrypted in Redis: set encryption_keys_file");
+    keyring_unref(&ring);
+}
+
 // For people; with a log for machines (json) the log line has to do.
 void process_print_banner(const struct process *process)
 {
     log_start(process);
+    process_log_encryption(process);
     if (process->input->config->log_format == LOG_FORMAT_JSON)
         return;
     struct text out;
@@ -139,78 +161,4 @@ void process_print_banner(const struct process *process)
     terminal_write(&out);
     fflush(stdout);
     text_fini(&out);
-}
-
-// ---- SIGHUP
-
-static bool is_same_value(const struct config *a, const struct config *b, size_t index)
-{
-    struct text text_a, text_b;
-    text_init(&text_a, REPORT_MAX_BYTES);
-    text_init(&text_b, REPORT_MAX_BYTES);
-    config_format_value(a, index, &text_a);
-    config_format_value(b, index, &text_b);
-    bool is_same = span_equals(text_span(&text_a), text_span(&text_b));
-    text_fini(&text_a);
-    text_fini(&text_b);
-    return is_same;
-}
-
-static bool is_reloadable(const char *key)
-{
-    static const char *const keys[] = {"log_level", "allow_networks", "deny_networks",
-                                       "allow_ports", "nat64"};
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        if (strcmp(key, keys[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void apply_guard(struct process *process, const struct config *fresh)
-{
-    struct guard *guard = config_create_guard(fresh);
-    if (!guard || guard_equals(guard, process->guard)) {
-        guard_unref(&guard);
-        return;
-    }
-    guard_unref(&process->guard);
-    process->guard = guard;
-    if (process->dispatcher)
-        dispatcher_set_guard(process->dispatcher, guard);
-    if (process->admin)
-        admin_set_guard(process->admin, guard);
-    log_info("where requests may go has changed; connections made before are not used again");
-}
-
-static void apply(struct process *process, const struct config *fresh)
-{
-    const struct config *running = process->input->config;
-    log_configure(fresh->log_level, running->log_format);
-    apply_guard(process, fresh);
-    for (size_t i = 0; i < config_count(); i++) {
-        struct config_item item;
-        config_describe(fresh, i, &item);
-        if (!is_reloadable(item.key) && !is_same_value(running, fresh, i))
-            log_warn("this change needs a restart", LOG_STR("key", item.key));
-    }
-    log_info("configuration loaded again");
-}
-
-void process_reload(struct process *process)
-{
-    char error[CONFIG_ERROR_SIZE];
-    int argc = process->input->reload_argc;
-    char **argv = calloc((size_t)argc + 1, sizeof *argv);
-    struct config *fresh = NULL;
-    if (!argv)
-        return;
-    memcpy(argv, process->input->reload_argv, (size_t)argc * sizeof *argv);
-    fresh = config_load(&argc, argv, error);
-    if (fresh)
-        apply(process, fresh);
-    else
-        log_warn("configuration not loaded again: the running one stays", LOG_STR("error", error));
-    config_destroy(&fresh);
-    free(argv);
 }

@@ -99,6 +99,7 @@ bool process_start_admin(struct process *process)
     struct admin_options options = {
         .config = config,
         .redis = &process->redis,
+        .vault = process->session.vault,
         .key = process->key.key,
         .guard = process->guard,
         .observability_only = is_observable_only,

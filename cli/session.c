@@ -23,12 +23,14 @@ bool session_find_redis(const struct config *config, struct redis_url *redis,
 }
 
 bool session_init(struct session *session, const struct config *config,
-                  const struct redis_url *redis, int64_t timeout_ms)
+                  const struct redis_url *redis, int64_t timeout_ms, char error[CONFIG_ERROR_SIZE])
 {
     *session = (struct session){.redis = *redis};
     session->client = redis_client_create(redis, timeout_ms);
+    session->vault = vault_create(config->namespace_name);
     session->store = (struct store){
         .client = session->client,
+        .vault = session->vault,
         .keys = {.shards = config->shards},
         .max_event_bytes = config->max_event_bytes,
         .max_concurrency = config->max_concurrency,
@@ -36,25 +38,32 @@ bool session_init(struct session *session, const struct config *config,
     };
     snprintf(session->store.keys.namespace_name, sizeof session->store.keys.namespace_name, "%s",
              config->namespace_name);
-    return session->client != NULL;
+    _Static_assert((int)KEYRING_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a ring's error line fits");
+    if (session->client && session->vault)
+        return vault_load(session->vault, config->encryption_keys_file, error);
+    snprintf(error, CONFIG_ERROR_SIZE, "out of memory");
+    return false;
 }
 
 bool session_open(struct session *session, const struct config *config)
 {
     char error[CONFIG_ERROR_SIZE];
     struct redis_url redis;
-    bool is_open = session_find_redis(config, &redis, error);
-    if (!is_open)
-        terminal_error("%s", error);
-    else if (!(is_open = session_init(session, config, &redis, SESSION_TIMEOUT_MS)))
-        terminal_error("out of memory");
+    *session = (struct session){.client = NULL};
+    bool is_open = session_find_redis(config, &redis, error) &&
+                   session_init(session, config, &redis, SESSION_TIMEOUT_MS, error);
     explicit_bzero(&redis, sizeof redis); // the password in it
+    if (!is_open) {
+        terminal_error("%s", error);
+        session_close(session);
+    }
     return is_open;
 }
 
 void session_close(struct session *session)
 {
     redis_client_destroy(&session->client);
+    vault_destroy(&session->vault);
     explicit_bzero(&session->redis, sizeof session->redis); // the password in it
 }
 

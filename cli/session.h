@@ -12,15 +12,17 @@
 struct session {
     struct redis_url redis;
     struct redis_client *client; // owned
+    struct vault *vault;         // owned
     struct store store;
 };
 
 // The Redis that the configuration means, SESSION_DEFAULT_REDIS_URL when it names none. False: error says why.
 bool session_find_redis(const struct config *config, struct redis_url *redis,
                         char error[CONFIG_ERROR_SIZE]);
-// A store at this Redis; connects on first use. False without memory.
+// A store at this Redis, with the configured key ring; connects on first use. False: error says why; closing is still
+// to be done.
 bool session_init(struct session *session, const struct config *config,
-                  const struct redis_url *redis, int64_t timeout_ms);
+                  const struct redis_url *redis, int64_t timeout_ms, char error[CONFIG_ERROR_SIZE]);
 // Both of the above. False after an error line was printed.
 bool session_open(struct session *session, const struct config *config);
 void session_close(struct session *session);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `petrel subscriptions secret` and `rotate-secret`: the only commands that show a signing secret, or take one.
+// `petrel subscriptions secret` and `rotate-secret`: the only commands that show a signing secret or a header's value,
+// or take a new secret.
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@
 #include "subscriptions.h"
 #include "terminal.h"
 
-enum { SECRET_INPUT_MAX_BYTES = 4096 };
+enum { SECRET_INPUT_MAX_BYTES = 4096, HEADERS_JSON_MAX_BYTES = 256 * 1024 };
 
 // ---- secret
 
@@ -17,10 +18,28 @@ static const struct option secret_options[] = {
     {.name = "--all",
      .meaning = "also the rotated ones that still sign, with the end of their grace period"},
     {.name = "--public", .meaning = "the public half (whpk_…) of an ed25519 secret"},
+    {.name = "--headers", .meaning = "the subscription's own headers with their values instead"},
     {.name = "--json",
-     .meaning = "print {\"secret\": …, \"previous\": [{\"secret\": …, \"expires_at\": …}]}"},
+     .meaning =
+         "print {\"secret\": …, \"previous\": [{\"secret\": …, \"expires_at\": …}], \"headers\": {…}}"},
     {.name = NULL},
 };
+
+static int print_headers(const struct subscription *subscription)
+{
+    for (size_t i = 0; i < subscription->header_count; i++)
+        printf("%s: %s\n", subscription->headers[i].name, subscription->headers[i].value);
+    return EXIT_OK;
+}
+
+static void print_headers_json(const struct subscription *subscription)
+{
+    struct text out;
+    text_init_secret(&out, HEADERS_JSON_MAX_BYTES);
+    subscription_format_headers(subscription, &out);
+    terminal_write(&out);
+    text_fini(&out);
+}
 
 // As the API gives it.
 static void print_secrets_json(const struct subscription *subscription)
@@ -40,7 +59,9 @@ static void print_secrets_json(const struct subscription *subscription)
         timestamp_format(subscription->secrets[i].expires_at_ms, instant);
         printf("%s{\"secret\":\"%s\",\"expires_at\":\"%s\"}", i > 1 ? "," : "", secret, instant);
     }
-    puts("]}");
+    printf("],\"headers\":");
+    print_headers_json(subscription);
+    puts("}");
     explicit_bzero(secret, sizeof secret);
 }
 
@@ -50,6 +71,8 @@ static int print_secrets(const struct subscription *subscription, const struct a
     char instant[TIMESTAMP_SIZE];
     const struct secret *current = &subscription->secrets[0].secret;
     bool is_public = arguments_has(arguments, "--public");
+    if (arguments_has(arguments, "--headers"))
+        return print_headers(subscription);
     if (is_public && current->kind != SECRET_ED25519) {
         terminal_error("%s has an HMAC secret (whsec_…), which has no public half",
                        subscription->id);
@@ -91,7 +114,7 @@ static int run_secret(const struct command_input *input)
 const struct command subscriptions_secret = {
     .name = "secret",
     .words = "ID",
-    .summary = "print the signing secret, for the subscriber's side",
+    .summary = "print the signing secret, for the subscriber's side, or the values of its headers",
     .options = secret_options,
     .config = COMMAND_WITH_CONFIG,
     .words_min = 1,

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // `petrel subscriptions list` and `show`, and the forms in which a subscription is printed.
-// Secrets are never among them: that is what `petrel subscriptions secret` is for.
+// Secrets and header values are never among them: that is what `petrel subscriptions secret` is for.
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "listing.h"
+#include "petrel/header.h"
 #include "petrel/timestamp.h"
 #include "subscriptions.h"
 #include "terminal.h"
@@ -158,8 +159,7 @@ static void print_policy(const struct subscription *subscription)
     for (size_t i = 0; i < subscription->header_count; i++) {
         struct text header;
         text_init(&header, OUTPUT_MAX_BYTES);
-        text_append_format(&header, "%s: %s", subscription->headers[i].name,
-                           subscription->headers[i].value);
+        text_append_format(&header, "%s: " HEADER_HIDDEN, subscription->headers[i].name);
         print_field("header", text_span(&header));
         text_fini(&header);
     }

@@ -318,6 +318,19 @@ const struct config_entry config_entries[] = {
         .meaning = "Entries kept in the log of attempts, per shard.",
     },
     {
+        .key = "encryption_keys_file",
+        .flag = "--encryption-keys-file",
+        .environment = "PETREL_ENCRYPTION_KEYS_FILE",
+        .type = CONFIG_TEXT,
+        FIELD(encryption_keys_file),
+        .minimum = 0,
+        .maximum = 4000,
+        .default_text = "",
+        .meaning =
+            "Keys that encrypt subscriptions' secrets and header values in Redis: lines \"<key id> <base64 of "
+            "32 bytes>\", the first one current. Read again on SIGHUP. Empty: they lie there unencrypted.",
+    },
+    {
         .key = "log_level",
         .flag = "--log-level",
         .environment = "PETREL_LOG_LEVEL",

@@ -278,11 +278,11 @@ static enum store_result look_up(struct gathering *gathering)
 
 // ---- 3: the subscriptions themselves
 
-static bool wants(const struct event *event, struct span json)
+static bool wants(struct vault *vault, const struct event *event, struct span json)
 {
     struct text why;
-    text_init(&why, 160);
-    struct subscription *subscription = subscription_parse_stored(json, &why);
+    text_init(&why, STORE_WHY_MAX_BYTES);
+    struct subscription *subscription = subscription_parse_stored(json, vault, &why);
     text_fini(&why);
     if (!subscription)
         return false;
@@ -306,7 +306,8 @@ static bool on_subscription(void *arg, struct span id, struct span json)
         found->attempts_truncated = true;
         return false;
     }
-    bool is_wanted = found->state == STORE_EVENT_PENDING && wants(found->event, json);
+    bool is_wanted =
+        found->state == STORE_EVENT_PENDING && wants(gathering->store->vault, found->event, json);
     bool is_sought = gathering->search->references > 0;
     if (!is_wanted && !is_sought)
         return true;

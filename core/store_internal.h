@@ -8,6 +8,7 @@
 // ---- calls (store.c)
 void store_set_error(struct store *store, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+enum { STORE_WHY_MAX_BYTES = 512 }; // of why a subscription can't be read
 // Sets the error; always STORE_UNAVAILABLE.
 enum store_result store_fail_memory(struct store *store);
 
@@ -90,5 +91,12 @@ enum store_result store_fetch_stream(struct store_walk *walk, uint32_t shard,
 typedef bool store_visit_subscription(void *arg, struct span id, struct span json);
 enum store_result store_visit_subscriptions(struct store *store, store_visit_subscription *visit,
                                             void *arg);
+// What Redis holds; the caller frees the reply.
+enum store_result store_fetch_subscription(struct store *store, const char *id,
+                                           redis_reply **stored);
+// Puts it where `expected`, the bytes that were read, still is. *is_put is false when it no longer was.
+enum store_result store_put_subscription(struct store *store,
+                                         const struct subscription *subscription,
+                                         struct span expected, bool *is_put);
 
 #endif

@@ -16,6 +16,7 @@ struct sort_key {
 
 struct selection {
     const struct store_subscription_filter *filter;
+    struct vault *vault;
     enum subscription_state state; // valid with filter->state
     struct sort_key after;
     bool has_after;
@@ -88,8 +89,10 @@ static bool on_subscription(void *arg, struct span id, struct span json)
     if (!read_key(id, json, &key) || !may_belong(selection, &key))
         return true;
     struct text why;
-    text_init(&why, 200);
-    struct subscription *subscription = subscription_parse_stored(json, &why);
+    text_init(&why, STORE_WHY_MAX_BYTES);
+    struct subscription *subscription = subscription_parse_stored(json, selection->vault, &why);
+    if (subscription && subscription->lock != SUBSCRIPTION_NOT_LOCKED)
+        subscription_unref(&subscription);
     if (!subscription)
         log_warn("a subscription in Redis can't be read", LOG_SPAN("subscription", id),
                  LOG_SPAN("why", text_span(&why)));
@@ -137,7 +140,8 @@ enum store_result store_list_subscriptions(struct store *store,
         limit = 1;
     if (limit > STORE_LIST_MAX)
         limit = STORE_LIST_MAX;
-    struct selection selection = {.filter = filter, .limit = limit, .list = list};
+    struct selection selection = {
+        .filter = filter, .vault = store->vault, .limit = limit, .list = list};
     *list = (struct store_subscriptions){0};
     if (!prepare(&selection, cursor, errors))
         return STORE_INVALID;

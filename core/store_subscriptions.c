@@ -41,17 +41,19 @@ static enum store_result parse(struct store *store, const char *id, struct span 
                                struct subscription **found)
 {
     struct text why;
-    text_init(&why, 160);
-    *found = subscription_parse_stored(json, &why);
+    text_init(&why, STORE_WHY_MAX_BYTES);
+    *found = subscription_parse_stored(json, store->vault, &why);
+    // A locked one has no secrets to show and none to write back.
+    if (*found && (*found)->lock != SUBSCRIPTION_NOT_LOCKED)
+        subscription_unref(found);
     if (!*found)
-        store_set_error(store, "subscription %.64s in Redis can't be read: %.140s", id,
+        store_set_error(store, "subscription %.64s in Redis can't be read: %.160s", id,
                         text_string(&why));
     text_fini(&why);
     return *found ? STORE_OK : STORE_CONFLICT;
 }
 
-// The caller frees the reply, the stored text.
-static enum store_result fetch_stored(struct store *store, const char *id, redis_reply **stored)
+enum store_result store_fetch_subscription(struct store *store, const char *id, redis_reply **stored)
 {
     *stored = NULL;
     if (!event_is_id(span_of(id)))
@@ -74,7 +76,7 @@ static enum store_result fetch(struct store *store, const char *id, redis_reply 
                                struct subscription **found)
 {
     *found = NULL;
-    enum store_result result = fetch_stored(store, id, stored);
+    enum store_result result = store_fetch_subscription(store, id, stored);
     if (result == STORE_OK)
         result = parse(store, id, redis_reply_span(*stored), found);
     if (result != STORE_OK)
@@ -112,18 +114,16 @@ static enum store_result put(struct store *store, const char *id, struct span te
     return result;
 }
 
-static enum store_result put_subscription(struct store *store,
-                                          const struct subscription *subscription,
-                                          struct span expected, bool *is_put)
+enum store_result store_put_subscription(struct store *store,
+                                         const struct subscription *subscription,
+                                         struct span expected, bool *is_put)
 {
     struct text text;
-    text_init(&text, SUBSCRIPTION_JSON_MAX_BYTES);
-    subscription_format_stored(subscription, &text);
+    text_init_secret(&text, SUBSCRIPTION_JSON_MAX_BYTES);
+    subscription_format_stored(subscription, store->vault, &text);
     enum store_result result =
         text.failed ? store_fail_memory(store)
                     : put(store, subscription->id, text_span(&text), expected, is_put);
-    if (text.data)
-        explicit_bzero(text.data, text.size); // has the secrets
     text_fini(&text);
     return result;
 }
@@ -149,7 +149,7 @@ enum store_result store_create_subscription(struct store *store, struct span bod
         subscription_unref(created);
     if (!*created)
         return STORE_INVALID;
-    enum store_result result = put_subscription(store, *created, (struct span){0}, &is_put);
+    enum store_result result = store_put_subscription(store, *created, (struct span){0}, &is_put);
     if (result == STORE_OK && !is_put) {
         // 130 random bits don't collide; the answer to an earlier try of the same call was lost.
         store_set_error(store, "the new subscription's id is taken");
@@ -185,7 +185,7 @@ static enum store_result change_once(struct store *store, const char *id,
         return result;
     *changed = change->apply(change, from);
     if (*changed)
-        result = put_subscription(store, *changed, redis_reply_span(stored), is_put);
+        result = store_put_subscription(store, *changed, redis_reply_span(stored), is_put);
     else
         result = change->errors && change->errors->count ? STORE_INVALID : store_fail_memory(store);
     if (result != STORE_OK || !*is_put)
@@ -289,7 +289,8 @@ enum store_result store_delete_subscription(struct store *store, const char *id)
     for (int tries = 0; tries < PUT_TRIES; tries++) {
         redis_reply *stored;
         bool is_put = false;
-        enum store_result result = fetch_stored(store, id, &stored); // also one that can't be read
+        enum store_result result =
+            store_fetch_subscription(store, id, &stored); // also one that can't be read
         if (result != STORE_OK)
             return result;
         result = put(store, id, (struct span){0}, redis_reply_span(stored), &is_put);

@@ -55,12 +55,19 @@ void subscription_free_event_types(struct subscription *subscription)
     subscription->event_type_count = 0;
 }
 
+void subscription_free_header(struct subscription_header *header)
+{
+    if (header->value)
+        explicit_bzero(header->value, strlen(header->value)); // often a credential
+    free(header->name);
+    free(header->value);
+    *header = (struct subscription_header){.name = NULL};
+}
+
 void subscription_free_headers(struct subscription *subscription)
 {
-    for (size_t i = 0; i < subscription->header_count; i++) {
-        free(subscription->headers[i].name);
-        free(subscription->headers[i].value);
-    }
+    for (size_t i = 0; i < subscription->header_count; i++)
+        subscription_free_header(&subscription->headers[i]);
     free(subscription->headers);
     subscription->headers = NULL;
     subscription->header_count = 0;
@@ -84,8 +91,7 @@ void subscription_unref(struct subscription **subscription)
     subscription_free_headers(s);
     free(s->description);
     free(s->metadata_json);
-    for (size_t i = 0; i < s->secret_count; i++)
-        secret_wipe(&s->secrets[i].secret);
+    explicit_bzero(s->secrets, sizeof s->secrets);
     free(s);
 }
 
@@ -209,6 +215,12 @@ const char *subscription_state_text(enum subscription_state state)
         return "disabled";
     }
     return "";
+}
+
+bool subscription_is_ready(const struct subscription *subscription)
+{
+    return subscription->state == SUBSCRIPTION_ACTIVE &&
+           subscription->lock == SUBSCRIPTION_NOT_LOCKED;
 }
 
 bool subscription_parse_state(struct span text, enum subscription_state *state)

@@ -185,8 +185,7 @@ static struct subscription_header *find_header(struct subscription *subscription
 
 static void remove_header(struct subscription *subscription, struct subscription_header *header)
 {
-    free(header->name);
-    free(header->value);
+    subscription_free_header(header);
     size_t index = (size_t)(header - subscription->headers);
     memmove(header, header + 1,
             (subscription->header_count - index - 1) * sizeof *subscription->headers);
@@ -207,8 +206,7 @@ static void put_header(struct subscription_draft *draft, const char *name, const
     struct subscription_header fresh = {.name = span_duplicate(span_of(name)),
                                         .value = span_duplicate(span_of(value))};
     if (!fresh.name || !fresh.value) {
-        free(fresh.name);
-        free(fresh.value);
+        subscription_free_header(&fresh);
         field_errors_add_memory(draft->errors);
         return;
     }
@@ -246,6 +244,15 @@ static void set_header(struct subscription_draft *draft, const cJSON *object, co
     if (!why)
         why = cJSON_IsString(item) ? header_refuse_value(span_of(item->valuestring))
                                    : "must be a string";
+    // Sent back as it was shown, a header stays as it is.
+    bool is_hidden = !why && !draft->is_stored && strcmp(item->valuestring, HEADER_HIDDEN) == 0;
+    if (is_hidden && draft->is_patch && find_header(draft->subscription, item->string))
+        return;
+    if (is_hidden)
+        why = HEADER_HIDDEN " stands for a value that isn't shown: give the value";
+    if (!why && !draft->is_stored && seal_is_sealed(span_of(item->valuestring)))
+        why = "a header's value must not begin with " SEAL_PREFIX
+              ", petrel's mark of an encrypted one";
     if (why)
         refuse(draft, field, why);
     else

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Subscriptions as JSON: the stored form (with secrets, for Redis) and the API's form (without).
+// Subscriptions as JSON, written: the stored form (for Redis, its secret values closed by the vault) and the API's form
+// (without them).
 //
-// The stored form is read leniently about members it doesn't know, so that an older instance can run beside
-// a newer one, and strictly about those it knows. id and created_at_ms come first: whoever sorts a hundred
-// thousand of them finds the sort key without reading the rest.
-#include <cjson/cJSON.h>
+// In the stored form id and created_at_ms come first: whoever sorts a hundred thousand of them finds the sort key
+// without reading the rest. Left to others: reading it again (subscription_stored.c).
+#include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "petrel/header.h"
 #include "petrel/json.h"
 #include "petrel/timestamp.h"
+#include "petrel/vault.h"
 #include "subscription_internal.h"
 
 // ---- parts of both forms
@@ -39,19 +42,6 @@ static void append_event_types(struct text *out, const struct subscription *subs
     text_append_string(out, "],");
 }
 
-static void append_headers(struct text *out, const struct subscription *subscription)
-{
-    text_append_string(out, "\"headers\":{");
-    for (size_t i = 0; i < subscription->header_count; i++) {
-        if (i > 0)
-            text_append_char(out, ',');
-        json_append_string(out, span_of(subscription->headers[i].name));
-        text_append_char(out, ':');
-        json_append_string(out, span_of(subscription->headers[i].value));
-    }
-    text_append_string(out, "},");
-}
-
 static void append_retry_schedule(struct text *out, const struct subscription *subscription)
 {
     if (!subscription->has_retry_schedule) {
@@ -67,15 +57,40 @@ static void append_retry_schedule(struct text *out, const struct subscription *s
     text_append_string(out, "],");
 }
 
-static void append_policy(struct text *out, const struct subscription *subscription)
+static void append_limits(struct text *out, const struct subscription *subscription)
 {
-    append_headers(out, subscription);
     append_optional_number(out, "timeout_ms", subscription->timeout_ms);
     append_optional_number(out, "max_concurrency", subscription->max_concurrency);
     append_retry_schedule(out, subscription);
 }
 
 // ---- the API's form
+
+// Names only: values are often credentials.
+static void append_hidden_headers(struct text *out, const struct subscription *subscription)
+{
+    text_append_string(out, "\"headers\":{");
+    for (size_t i = 0; i < subscription->header_count; i++) {
+        if (i > 0)
+            text_append_char(out, ',');
+        json_append_string(out, span_of(subscription->headers[i].name));
+        text_append_string(out, ":\"" HEADER_HIDDEN "\"");
+    }
+    text_append_string(out, "},");
+}
+
+void subscription_format_headers(const struct subscription *subscription, struct text *out)
+{
+    text_append_char(out, '{');
+    for (size_t i = 0; i < subscription->header_count; i++) {
+        if (i > 0)
+            text_append_char(out, ',');
+        json_append_string(out, span_of(subscription->headers[i].name));
+        text_append_char(out, ':');
+        json_append_string(out, span_of(subscription->headers[i].value));
+    }
+    text_append_char(out, '}');
+}
 
 void subscription_format_public(const struct subscription *subscription, struct text *out)
 {
@@ -97,27 +112,67 @@ void subscription_format_public(const struct subscription *subscription, struct 
         text_append_string(out, "\"disabled_reason\":null,");
     append_string_member(out, "signature",
                          subscription->secrets[0].secret.kind == SECRET_HMAC ? "v1" : "v1a");
-    append_policy(out, subscription);
+    append_hidden_headers(out, subscription);
+    append_limits(out, subscription);
     text_append_format(out, "\"created_at\":\"%s\",\"updated_at\":\"%s\"}", created, updated);
 }
 
-// ---- the stored form, written
+// ---- the stored form
 
-static void append_secrets(struct text *out, const struct subscription *subscription)
+// A secret value as a JSON string, closed by the vault if there is one and it has a key.
+static void append_closed(struct text *out, struct vault *vault, const char *id, const char *field,
+                          const char *plain)
+{
+    struct text closed;
+    text_init_secret(&closed, SUBSCRIPTION_JSON_MAX_BYTES); // without a key it is plain
+    if (!vault)
+        json_append_string(out, span_of(plain));
+    else if (vault_close(vault, id, field, span_of(plain), &closed))
+        json_append_string(out, text_span(&closed));
+    else
+        out->failed = true;
+    text_fini(&closed);
+}
+
+static void append_secrets(struct text *out, struct vault *vault,
+                           const struct subscription *subscription)
 {
     text_append_string(out, "\"secrets\":[");
     for (size_t i = 0; i < subscription->secret_count; i++) {
         char secret[SECRET_TEXT_SIZE];
+        char field[SUBSCRIPTION_FIELD_SIZE];
+        subscription_name_secret(i, field);
         secret_format(&subscription->secrets[i].secret, secret);
-        text_append_format(out, "%s{\"secret\":\"%s\",\"expires_at_ms\":%lld}", i ? "," : "",
-                           secret, (long long)subscription->secrets[i].expires_at_ms);
+        text_append_string(out, i > 0 ? ",{\"secret\":" : "{\"secret\":");
+        append_closed(out, vault, subscription->id, field, secret);
+        text_append_format(out, ",\"expires_at_ms\":%lld}",
+                           (long long)subscription->secrets[i].expires_at_ms);
         explicit_bzero(secret, sizeof secret);
     }
     text_append_string(out, "],");
 }
 
-void subscription_format_stored(const struct subscription *subscription, struct text *out)
+static void append_headers(struct text *out, struct vault *vault,
+                           const struct subscription *subscription)
 {
+    text_append_string(out, "\"headers\":{");
+    for (size_t i = 0; i < subscription->header_count; i++) {
+        const struct subscription_header *header = &subscription->headers[i];
+        char field[SUBSCRIPTION_FIELD_SIZE];
+        subscription_name_header(header->name, field);
+        if (i > 0)
+            text_append_char(out, ',');
+        json_append_string(out, span_of(header->name));
+        text_append_char(out, ':');
+        append_closed(out, vault, subscription->id, field, header->value);
+    }
+    text_append_string(out, "},");
+}
+
+static void format_stored(const struct subscription *subscription, struct vault *vault,
+                          struct text *out)
+{
+    assert(subscription->lock == SUBSCRIPTION_NOT_LOCKED); // it would lose what couldn't be opened
     text_append_char(out, '{');
     append_string_member(out, "id", subscription->id);
     text_append_format(out, "\"created_at_ms\":%lld,", (long long)subscription->created_at_ms);
@@ -128,121 +183,30 @@ void subscription_format_stored(const struct subscription *subscription, struct 
     append_event_types(out, subscription);
     append_string_member(out, "description", subscription->description);
     text_append_format(out, "\"metadata\":%s,", subscription->metadata_json);
-    append_secrets(out, subscription);
-    append_policy(out, subscription);
+    append_secrets(out, vault, subscription);
+    append_headers(out, vault, subscription);
+    append_limits(out, subscription);
     text_append_format(out, "\"updated_at_ms\":%lld}", (long long)subscription->updated_at_ms);
 }
 
-// ---- the stored form, read
-
-static bool read_ms(const cJSON *object, const char *name, int64_t *ms)
+void subscription_format_stored(const struct subscription *subscription, struct vault *vault,
+                                struct text *out)
 {
-    const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, name);
-    // Years up to 9999, far below 2^53, where a double would lose milliseconds.
-    if (!cJSON_IsNumber(value) || !(value->valuedouble >= 0) || !(value->valuedouble < 2.6e14))
-        return false;
-    *ms = (int64_t)value->valuedouble;
-    return true;
+    assert(vault); // forgotten, it would put secrets into Redis unencrypted
+    format_stored(subscription, vault, out);
 }
 
-static struct span read_string(const cJSON *object, const char *name)
+bool subscription_equals(const struct subscription *a, const struct subscription *b)
 {
-    return span_of(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name)));
-}
-
-static bool read_secrets(struct subscription *subscription, const cJSON *list)
-{
-    const cJSON *item;
-    int count = cJSON_GetArraySize(list);
-    if (!cJSON_IsArray(list) || count < 1 || count > SUBSCRIPTION_MAX_SECRETS)
-        return false;
-    cJSON_ArrayForEach(item, list)
-    {
-        struct subscription_secret *secret = &subscription->secrets[subscription->secret_count];
-        const char *why;
-        if (!secret_parse(read_string(item, "secret"), &secret->secret, &why) ||
-            !read_ms(item, "expires_at_ms", &secret->expires_at_ms))
-            return false;
-        subscription->secret_count++;
-    }
-    return true;
-}
-
-// What only the stored form has. NULL, or the name of the bad member.
-static const char *read_own_members(struct subscription *subscription, const cJSON *object)
-{
-    struct span id = read_string(object, "id");
-    if (!event_is_id(id) || !span_copy(id, subscription->id, sizeof subscription->id))
-        return "id";
-    if (!subscription_parse_state(read_string(object, "state"), &subscription->state))
-        return "state";
-    subscription_set_reason(subscription, cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(
-                                              object, "disabled_reason")));
-    if (!read_secrets(subscription, cJSON_GetObjectItemCaseSensitive(object, "secrets")))
-        return "secrets";
-    if (!read_ms(object, "created_at_ms", &subscription->created_at_ms))
-        return "created_at_ms";
-    if (!read_ms(object, "updated_at_ms", &subscription->updated_at_ms))
-        return "updated_at_ms";
-    return NULL;
-}
-
-static void read_shared_members(struct subscription_draft *draft, const cJSON *object)
-{
-    static const struct {
-        const char *name;
-        subscription_set_field *set;
-        bool is_required;
-    } members[] = {
-        {"url", subscription_set_url, true},
-        {"tenant", subscription_set_tenant, true},
-        {"event_types", subscription_set_event_types, true},
-        {"description", subscription_set_description, false},
-        {"metadata", subscription_set_metadata, false},
-        {"headers", subscription_set_headers, false},
-        {"timeout_ms", subscription_set_timeout, false},
-        {"max_concurrency", subscription_set_max_concurrency, false},
-        {"retry_schedule", subscription_set_retry_schedule, false},
-    };
-    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
-        const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, members[i].name);
-        if (value)
-            members[i].set(draft, value);
-        else if (members[i].is_required)
-            field_errors_add(draft->errors, members[i].name, "is missing");
-    }
-}
-
-static bool read_stored(struct subscription *subscription, struct span json, struct text *why)
-{
-    cJSON *tree = json_validate(json, NULL) ? cJSON_ParseWithLength(json.data, json.size) : NULL;
-    if (!cJSON_IsObject(tree)) {
-        cJSON_Delete(tree);
-        text_append_string(why, "it is no JSON object");
-        return false;
-    }
-    struct field_errors errors = {0};
-    struct subscription_draft draft = {
-        .subscription = subscription,
-        .text = json,
-        .errors = &errors,
-    };
-    read_shared_members(&draft, tree);
-    const char *bad = read_own_members(subscription, tree);
-    cJSON_Delete(tree);
-    if (bad)
-        text_append_format(why, "%s is missing or malformed", bad);
-    else if (errors.count)
-        text_append_format(why, "%s %s", errors.items[0].field, errors.items[0].message);
-    return !bad && errors.count == 0;
-}
-
-struct subscription *subscription_parse_stored(struct span json, struct text *why)
-{
-    struct subscription *subscription = subscription_allocate();
-    if (!subscription)
-        text_append_string(why, "not enough memory");
-    else if (!read_stored(subscription, json, why))
-        subscription_unref(&subscription);
-    return subscription;
+    struct text text_a;
+    struct text text_b;
+    text_init_secret(&text_a, SUBSCRIPTION_JSON_MAX_BYTES);
+    text_init_secret(&text_b, SUBSCRIPTION_JSON_MAX_BYTES);
+    format_stored(a, NULL, &text_a);
+    format_stored(b, NULL, &text_b);
+    bool is_same =
+        !text_a.failed && !text_b.failed && span_equals(text_span(&text_a), text_span(&text_b));
+    text_fini(&text_a);
+    text_fini(&text_b);
+    return is_same;
 }

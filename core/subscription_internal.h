@@ -3,15 +3,26 @@
 #ifndef PETREL_SUBSCRIPTION_INTERNAL_H
 #define PETREL_SUBSCRIPTION_INTERNAL_H
 
+#include "petrel/header.h"
 #include "petrel/subscription.h"
 
 struct cJSON;
+
+// ---- places of secret values in the stored form: what the vault binds them to
+enum { SUBSCRIPTION_FIELD_SIZE = HEADER_NAME_MAX_BYTES + 16 };
+void subscription_name_secret(size_t index, char field[SUBSCRIPTION_FIELD_SIZE]); // "secrets[0]"
+void subscription_name_header(const char *name,
+                              char field[SUBSCRIPTION_FIELD_SIZE]); // "headers.X-Key"
+
+// Deletes a tree and wipes every string in it first. Accepts NULL.
+void subscription_destroy_tree(struct cJSON **tree);
 
 // A deep copy with one reference; NULL without memory.
 struct subscription *subscription_copy(const struct subscription *from);
 // With defaults, one reference, and nothing else; NULL without memory.
 struct subscription *subscription_allocate(void);
 void subscription_free_event_types(struct subscription *subscription);
+void subscription_free_header(struct subscription_header *header);
 void subscription_free_headers(struct subscription *subscription);
 void subscription_set_reason(struct subscription *subscription, const char *reason);
 
@@ -21,6 +32,7 @@ struct subscription_draft {
     struct span text; // the object's text, for what must stay as it was written
     struct field_errors *errors;
     bool is_patch;
+    bool is_stored; // read from Redis: what the API reserves was checked when it was written
     // What was given, right or wrong.
     bool has_url, has_event_types, has_signature, has_secret;
     enum secret_kind signature; // valid when has_signature and no error

@@ -11,7 +11,8 @@
 #include "subscription_internal.h"
 
 #define SET_BY_PETREL "is set by petrel and can't be written"
-#define STATE_RULE "can't be changed here: use POST /v1/subscriptions/{id}/pause, /resume or /disable"
+#define STATE_RULE                                                                                 \
+    "can't be changed here: use POST /v1/subscriptions/{id}/pause, /resume or /disable"
 #define SECRET_RULE "can't be changed: use POST /v1/subscriptions/{id}/rotate-secret"
 
 struct field {
@@ -98,8 +99,7 @@ static cJSON *parse_body(struct span body, struct field_errors *errors)
     else if (!cJSON_IsObject(tree))
         field_errors_add(errors, "", "the body must be a JSON object");
     if (tree && !cJSON_IsObject(tree)) {
-        cJSON_Delete(tree);
-        tree = NULL;
+        subscription_destroy_tree(&tree);
     }
     return tree;
 }
@@ -159,7 +159,7 @@ struct subscription *subscription_create(struct span body, int64_t now_ms,
     };
     if (!draft.subscription) {
         field_errors_add_memory(errors);
-        cJSON_Delete(tree);
+        subscription_destroy_tree(&tree);
         return NULL;
     }
     apply_fields(&draft, tree);
@@ -169,7 +169,7 @@ struct subscription *subscription_create(struct span body, int64_t now_ms,
         field_errors_add(errors, "event_types", "is required");
     settle_secret(&draft);
     secret_wipe(&draft.secret);
-    cJSON_Delete(tree);
+    subscription_destroy_tree(&tree);
     random_id("sub_", draft.subscription->id, sizeof draft.subscription->id);
     draft.subscription->created_at_ms = now_ms;
     draft.subscription->updated_at_ms = now_ms;
@@ -193,11 +193,11 @@ struct subscription *subscription_patch(const struct subscription *from, struct 
     };
     if (!draft.subscription) {
         field_errors_add_memory(errors);
-        cJSON_Delete(tree);
+        subscription_destroy_tree(&tree);
         return NULL;
     }
     apply_fields(&draft, tree);
-    cJSON_Delete(tree);
+    subscription_destroy_tree(&tree);
     draft.subscription->updated_at_ms = now_ms;
     if (errors->count > errors_before)
         subscription_unref(&draft.subscription);

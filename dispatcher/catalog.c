@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Order that matters: the position in `changes` is read before the table, so that a change made meanwhile is
-// read twice rather than missed.
+// Loading and watching. Order that matters: the position in `changes` is read before the table, so that a change
+// made meanwhile is read twice rather than missed.
 //
 //   up ──> position ──> HSCAN … ──> snapshot ──> watch changes ──> HMGET the changed ──> snapshot ──┐
 //                                                      ^────────────────────────────────────────────┘
@@ -9,118 +9,21 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
-#include <uv.h>
 
-#include "own_events.h"
-#include "petrel/clock.h"
+#include "catalog_internal.h"
 #include "petrel/log.h"
 
 enum {
     SCAN_COUNT = 1000,
     WATCH_BLOCK_MS = 5000,
     WATCH_COUNT = 1000,
-    STREAM_ID_SIZE = 48,
-    // Changes within this share one new snapshot: building one takes time with many subscriptions.
-    GATHER_MS = 20,
 };
 
-struct entry {
-    UT_hash_handle hh;
-    char id[EVENT_SUBSCRIPTION_SIZE];
-    struct subscription *subscription; // a reference
-    char *stored;                      // as Redis holds it: what a compare-and-set compares with
-    size_t stored_size;
-    bool is_marked; // seen in the load under way
-};
-
-struct catalog {
-    struct catalog_options options;
-    struct redis_link *watcher; // blocking reads of `changes`
-    struct entry *by_id;
-    uv_timer_t gather;
-    char position[STREAM_ID_SIZE]; // last change read
-    char applied[STREAM_ID_SIZE];  // last change that by_id has; behind it while others are fetched
-    char loading[STREAM_ID_SIZE];  // the same for the load under way
-    bool is_loading, is_loaded, must_reload, is_watching, is_closed;
-    void (*on_closed)(void *arg);
-    void *closed_arg;
-};
-
-static void add_key(const struct catalog *catalog, struct redis_command *command, enum key_name name)
+void catalog_add_key(const struct catalog *catalog, struct redis_command *command,
+                     enum key_name name)
 {
     struct key key = keys_format(&catalog->options.engine->keys, 0, name, SPAN(""));
     redis_command_add_key(command, &key);
-}
-
-// ---- the table
-
-static void entry_free(struct catalog *catalog, struct entry *entry)
-{
-    HASH_DEL(catalog->by_id, entry); // NOLINT(clang-analyzer-unix.Malloc): uthash
-    subscription_unref(&entry->subscription);
-    free(entry->stored);
-    free(entry);
-}
-
-static void put(struct catalog *catalog, struct span id, struct span stored)
-{
-    struct entry *entry = NULL;
-    HASH_FIND(hh, catalog->by_id, id.data, id.size, entry);
-    if (entry && span_equals((struct span){entry->stored, entry->stored_size}, stored)) {
-        entry->is_marked = true;
-        return;
-    }
-    struct text why;
-    text_init(&why, 512);
-    struct subscription *subscription = subscription_parse_stored(stored, &why);
-    if (!subscription) {
-        log_error("a stored subscription is damaged and is left out", LOG_SPAN("id", id),
-                  LOG_STR("why", text_string(&why)));
-        if (entry)
-            entry_free(catalog, entry);
-    } else {
-        if (entry)
-            entry_free(catalog, entry);
-        entry = calloc(1, sizeof *entry);
-        char *copy = span_duplicate(stored);
-        assert(entry && copy);
-        entry->subscription = subscription;
-        entry->stored = copy;
-        entry->stored_size = stored.size;
-        entry->is_marked = true;
-        span_copy(span_of(subscription->id), entry->id, sizeof entry->id);
-        HASH_ADD_STR(catalog->by_id, id, entry);
-    }
-    text_fini(&why);
-}
-
-static void publish(struct catalog *catalog)
-{
-    size_t count = HASH_COUNT(catalog->by_id), i = 0;
-    struct subscription **all = calloc(count ? count : 1, sizeof(struct subscription *));
-    assert(all);
-    struct entry *entry, *next;
-    HASH_ITER (hh, catalog->by_id, entry, next)
-        all[i++] = entry->subscription;
-    struct snapshot *snapshot = snapshot_create(all, count);
-    free(all);
-    if (!snapshot) {
-        log_error("out of memory: workers keep the old subscription table");
-        return;
-    }
-    catalog->options.on_snapshot(catalog->options.arg, snapshot, catalog->applied);
-}
-
-static void on_gather(uv_timer_t *timer)
-{
-    publish(timer->data);
-}
-
-static void publish_soon(struct catalog *catalog)
-{
-    if (!uv_is_active((uv_handle_t *)&catalog->gather))
-        uv_timer_start(&catalog->gather, on_gather, GATHER_MS, 0);
 }
 
 // ---- loading all
@@ -133,13 +36,13 @@ static void on_loaded(struct catalog *catalog)
     struct entry *entry, *next;
     HASH_ITER (hh, catalog->by_id, entry, next)
         if (!entry->is_marked)
-            entry_free(catalog, entry);
+            catalog_remove(catalog, entry);
     catalog->is_loading = false;
     if (!catalog->is_loaded)
         log_info("subscriptions loaded", LOG_INT("count", HASH_COUNT(catalog->by_id)));
     catalog->is_loaded = true;
     span_copy(span_of(catalog->loading), catalog->applied, sizeof catalog->applied);
-    publish(catalog);
+    catalog_publish(catalog);
     if (catalog->must_reload)
         load(catalog);
     else
@@ -159,9 +62,9 @@ static void on_scanned(void *arg, redis_reply *reply)
     }
     redis_reply *items = redis_reply_at(reply, 1);
     for (size_t i = 0; i + 1 < redis_reply_count(items); i += 2)
-        put(catalog, redis_reply_span(redis_reply_at(items, i)),
-            redis_reply_span(redis_reply_at(items, i + 1)));
-    char cursor[STREAM_ID_SIZE];
+        catalog_put(catalog, redis_reply_span(redis_reply_at(items, i)),
+                    redis_reply_span(redis_reply_at(items, i + 1)));
+    char cursor[CATALOG_STREAM_ID_SIZE];
     span_copy(redis_reply_span(redis_reply_at(reply, 0)), cursor, sizeof cursor);
     if (span_equals_text(SPAN("0"), cursor))
         on_loaded(catalog);
@@ -172,7 +75,7 @@ static void on_scanned(void *arg, redis_reply *reply)
 static void scan(struct catalog *catalog, const char *cursor)
 {
     struct redis_command *command = redis_command_create("HSCAN");
-    add_key(catalog, command, KEY_SUBSCRIPTIONS);
+    catalog_add_key(catalog, command, KEY_SUBSCRIPTIONS);
     redis_command_add_text(command, cursor);
     redis_command_add_text(command, "COUNT");
     redis_command_add_int(command, SCAN_COUNT);
@@ -207,7 +110,7 @@ static void load(struct catalog *catalog)
     catalog->is_loading = true;
     catalog->must_reload = false;
     struct redis_command *command = redis_command_create("XREVRANGE");
-    add_key(catalog, command, KEY_CHANGES);
+    catalog_add_key(catalog, command, KEY_CHANGES);
     redis_command_add_text(command, "+");
     redis_command_add_text(command, "-");
     redis_command_add_text(command, "COUNT");
@@ -225,7 +128,7 @@ void catalog_on_redis_up(struct catalog *catalog)
 struct refetch {
     struct catalog *catalog;
     size_t count;
-    char position[STREAM_ID_SIZE]; // of the last of them in `changes`
+    char position[CATALOG_STREAM_ID_SIZE]; // of the last of them in `changes`
     char ids[][EVENT_SUBSCRIPTION_SIZE];
 };
 
@@ -242,18 +145,18 @@ static void on_refetched(void *arg, redis_reply *reply)
         redis_reply *stored = redis_reply_at(reply, i);
         struct span id = span_of(refetch->ids[i]);
         if (redis_reply_kind_of(stored) == REDIS_REPLY_IS_TEXT) {
-            put(catalog, id, redis_reply_span(stored));
+            catalog_put(catalog, id, redis_reply_span(stored));
             continue;
         }
         struct entry *entry = NULL;
         HASH_FIND(hh, catalog->by_id, id.data, id.size, entry);
         if (entry)
-            entry_free(catalog, entry);
+            catalog_remove(catalog, entry);
     }
     span_copy(span_of(refetch->position), catalog->applied, sizeof catalog->applied);
     span_copy(span_of(refetch->position), catalog->loading, sizeof catalog->loading);
     free(refetch);
-    publish_soon(catalog);
+    catalog_publish_soon(catalog);
 }
 
 static void refetch_changed(struct catalog *catalog, redis_reply *changes)
@@ -263,7 +166,7 @@ static void refetch_changed(struct catalog *catalog, redis_reply *changes)
     assert(refetch);
     refetch->catalog = catalog;
     struct redis_command *command = redis_command_create("HMGET");
-    add_key(catalog, command, KEY_SUBSCRIPTIONS);
+    catalog_add_key(catalog, command, KEY_SUBSCRIPTIONS);
     for (size_t i = 0; i < count; i++) {
         redis_reply *change = redis_reply_at(changes, i);
         redis_reply *id = redis_reply_field(redis_reply_at(change, 1), "id");
@@ -307,7 +210,7 @@ static void watch(struct catalog *catalog)
     redis_command_add_text(command, "BLOCK");
     redis_command_add_int(command, WATCH_BLOCK_MS);
     redis_command_add_text(command, "STREAMS");
-    add_key(catalog, command, KEY_CHANGES);
+    catalog_add_key(catalog, command, KEY_CHANGES);
     redis_command_add_text(command, catalog->position);
     redis_link_send(catalog->watcher, &command, WATCH_BLOCK_MS, on_changes, catalog);
 }
@@ -328,51 +231,6 @@ void catalog_tick(struct catalog *catalog)
         load(catalog);
     else
         watch(catalog);
-}
-
-// ---- disabling
-
-static void announce_disabled(struct catalog *catalog, const struct subscription *disabled)
-{
-    struct entry *entry, *next;
-    HASH_ITER (hh, catalog->by_id, entry, next) {
-        if (!subscription_wants(entry->subscription, span_of(disabled->tenant),
-                                SPAN(OWN_EVENT_SUBSCRIPTION_DISABLED)))
-            continue;
-        own_events_subscription_disabled(catalog->options.engine, catalog->options.commands,
-                                         disabled);
-        return;
-    }
-}
-
-void catalog_disable(struct catalog *catalog, const char *id, const char *reason)
-{
-    struct entry *entry = NULL;
-    HASH_FIND_STR(catalog->by_id, id, entry);
-    if (!entry || entry->subscription->state == SUBSCRIPTION_DISABLED)
-        return;
-    struct subscription *disabled =
-        subscription_with_state(entry->subscription, SUBSCRIPTION_DISABLED, reason, clock_wall_ms());
-    struct text stored;
-    text_init(&stored, SUBSCRIPTION_JSON_MAX_BYTES);
-    if (disabled)
-        subscription_format_stored(disabled, &stored);
-    if (disabled && !stored.failed) {
-        struct redis_command *command = redis_command_create_script(SCRIPT_SUBSCRIPTION_PUT);
-        add_key(catalog, command, KEY_SUBSCRIPTIONS);
-        add_key(catalog, command, KEY_CHANGES);
-        redis_command_add_text(command, id);
-        redis_command_add_span(command, text_span(&stored));
-        redis_command_add_span(command, (struct span){entry->stored, entry->stored_size});
-        redis_link_send_reliably(catalog->options.commands, &command, NULL, NULL);
-        log_warn("subscription disabled", LOG_STR("subscription", id), LOG_STR("reason", reason));
-        announce_disabled(catalog, disabled);
-        // Ours at once; the answer comes back as a change too.
-        put(catalog, span_of(id), text_span(&stored));
-        publish_soon(catalog);
-    }
-    text_fini(&stored);
-    subscription_unref(&disabled);
 }
 
 // ---- life
@@ -422,7 +280,8 @@ void catalog_destroy(struct catalog **catalog)
         return;
     struct entry *entry, *next;
     HASH_ITER (hh, (*catalog)->by_id, entry, next)
-        entry_free(*catalog, entry);
+        catalog_remove(*catalog, entry);
+    snapshot_unref(&(*catalog)->published);
     free(*catalog);
     *catalog = NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "engine.h"
 #include "petrel/redis_link.h"
+#include "petrel/vault.h"
 
 struct catalog;
 
@@ -13,7 +14,9 @@ struct catalog_options {
     struct uv_loop_s *loop;
     const struct engine *engine;
     struct redis_link *commands; // borrowed
-    // A new snapshot with all changes until the entry `changes` of the stream; the receiver owns the reference.
+    struct vault *vault;         // borrowed: opens the secret values of subscriptions
+    // A snapshot with all changes until the entry `changes` of the stream, maybe the same as before; the receiver owns
+    // the reference.
     void (*on_snapshot)(void *arg, struct snapshot *snapshot, const char *changes);
     void *arg;
 };
@@ -25,6 +28,8 @@ void catalog_on_redis_up(struct catalog *catalog);
 void catalog_tick(struct catalog *catalog);
 // A subscriber said it is gone, or asked for it: writes the state, if nobody changed the subscription since.
 void catalog_disable(struct catalog *catalog, const char *id, const char *reason);
+// The vault has another key ring: opens what it couldn't before.
+void catalog_on_new_keys(struct catalog *catalog);
 // Releases loop handles and connections, then calls on_closed.
 void catalog_close(struct catalog *catalog, void (*on_closed)(void *arg), void *arg);
 void catalog_destroy(struct catalog **catalog); // after on_closed

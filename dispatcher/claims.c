@@ -21,6 +21,7 @@ enum {
     CLAIM_AT_MOST = 64,  // deliveries per claim: a turn, so that queues alternate
     IDLE_LOOK_MS = 1000, // what other instances park is found within this
     PAUSED_LOOK_MS = 30000,
+    LOCKED_LOOK_MS = 2000, // an instance that has the key may look before us then
 };
 
 // ---- watching `due`
@@ -291,6 +292,10 @@ void claims_on_due(struct claims *claims, uint32_t shard, const char *subscripti
         look_later(claims, shard, subscription_id, PAUSED_LOOK_MS);
         return;
     }
+    if (subscription->lock != SUBSCRIPTION_NOT_LOCKED) {
+        look_later(claims, shard, subscription_id, LOCKED_LOOK_MS);
+        return;
+    }
     struct lane *lane = lanes_find(worker->lanes, subscription);
     int64_t hold_ms = lane->hold_until_ms - clock_mono_ms();
     if (hold_ms > 0)
@@ -305,7 +310,7 @@ void claims_refill(struct claims *claims, struct lane *lane)
     if (claims->is_stopped)
         return;
     struct subscription *subscription = snapshot_find(claims->worker->snapshot, lane->id);
-    if (!subscription || subscription->state != SUBSCRIPTION_ACTIVE) {
+    if (!subscription || !subscription_is_ready(subscription)) {
         lane->backlog_shards = 0; // `due` brings it back when its time comes
         lane->is_congested = false;
         return;

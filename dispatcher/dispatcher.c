@@ -119,6 +119,12 @@ void dispatcher_drain(struct dispatcher *dispatcher)
     tell_workers(dispatcher, MAIL_DRAIN);
 }
 
+void dispatcher_on_new_keys(struct dispatcher *dispatcher)
+{
+    if (!dispatcher->is_stopping)
+        catalog_on_new_keys(dispatcher->catalog);
+}
+
 void dispatcher_destroy(struct dispatcher **dispatcher)
 {
     if (!*dispatcher)
@@ -247,6 +253,7 @@ static void set_up_supervisor(struct dispatcher *dispatcher)
         .loop = loop,
         .engine = &dispatcher->engine,
         .commands = dispatcher->commands,
+        .vault = dispatcher->options.vault,
         .on_snapshot = on_snapshot,
         .arg = dispatcher,
     };

@@ -218,7 +218,7 @@ void lanes_accept(struct lanes *lanes, struct delivery *delivery)
     struct lane *lane = lanes_find(lanes, subscription);
     int64_t hold_ms = lane->hold_until_ms - clock_mono_ms();
     delivery->lane = lane;
-    if (lanes->is_draining || subscription->state != SUBSCRIPTION_ACTIVE ||
+    if (lanes->is_draining || !subscription_is_ready(subscription) ||
         worker_was_frozen(lanes->worker)) {
         lanes_park_unattempted(lanes, delivery, 0);
         lanes_release(lanes, lane);

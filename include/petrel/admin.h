@@ -5,6 +5,7 @@
 
 #include "petrel/config.h"
 #include "petrel/redis_url.h"
+#include "petrel/vault.h"
 
 struct admin;
 
@@ -13,6 +14,7 @@ enum { ADMIN_KEY_SIZE = 256, ADMIN_PATH_SIZE = 4096 };
 struct admin_options {
     const struct config *config;   // borrowed until stopped
     const struct redis_url *redis; // borrowed until stopped
+    struct vault *vault;           // borrowed until stopped
     const char *key;               // the bearer key; copied as its digest
     struct guard *guard;           // a reference of its own is taken
     bool observability_only;       // only /healthz, /readyz, /metrics

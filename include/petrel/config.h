@@ -37,6 +37,7 @@ struct config {
     char *proxy;                   // "" = none
     char *proxy_user;              // "name:password"
     int64_t connection_max_age_ms; // a kept connection isn't used again after this
+    char *encryption_keys_file;    // "" = secrets lie in Redis unencrypted
     char *ca_file; // --ca-file: PEM bundle that verifies subscribers; "" = the system's
     uint64_t max_event_bytes;
     int64_t dedupe_window_ms;

@@ -8,6 +8,7 @@
 
 #include "petrel/config.h"
 #include "petrel/redis_url.h"
+#include "petrel/vault.h"
 
 struct uv_loop_s;
 struct dispatcher;
@@ -16,6 +17,7 @@ struct dispatcher_options {
     const struct config *config;   // borrowed until destroyed
     const struct redis_url *redis; // borrowed until destroyed
     struct guard *guard;           // a reference of its own is taken
+    struct vault *vault;           // borrowed until destroyed
     struct uv_loop_s *loop;        // the supervisor runs on it
     void (*on_stopped)(void *arg); // on the loop, once, after a drain has ended
     void *arg;
@@ -26,6 +28,8 @@ struct dispatcher *dispatcher_start(const struct dispatcher_options *options, ch
                                     size_t error_size);
 // What is about to connect or to send is judged by it from now on; connections made before are not used again.
 void dispatcher_set_guard(struct dispatcher *dispatcher, struct guard *guard);
+// The vault has another key ring. On the loop's thread.
+void dispatcher_on_new_keys(struct dispatcher *dispatcher);
 // Stops reading at once, gives attempts in flight until shutdown_timeout, parks the rest, leaves nothing
 // pending, then calls on_stopped. Calling it again does nothing.
 void dispatcher_drain(struct dispatcher *dispatcher);

@@ -10,6 +10,7 @@
 #include "petrel/keys.h"
 #include "petrel/redis_client.h"
 #include "petrel/subscription.h"
+#include "petrel/vault.h"
 
 enum store_result {
     STORE_OK,
@@ -27,6 +28,7 @@ enum { STORE_LIST_MAX = 1000, STORE_CURSOR_SIZE = 384 };
 
 struct store {
     struct redis_client *client; // borrowed
+    struct vault *vault;         // borrowed: opens and closes the secret values of subscriptions
     struct keys keys;
     uint64_t max_event_bytes;
     uint32_t max_concurrency; // configured default, for views
@@ -116,6 +118,33 @@ enum store_result store_test_subscription(struct store *store, const char *id,
                                           char event_id[EVENT_ID_SIZE]);
 // Deliveries parked for it now, over all shards.
 enum store_result store_count_parked(struct store *store, const char *id, int64_t *parked);
+
+// ---- secrets at rest (store_encryption.c)
+struct store_encryption { // how the secret values of all subscriptions lie in Redis
+    int64_t subscriptions;
+    int64_t plain, old,
+        unknown; // with a value that is unencrypted, under an old key, under one not in the ring
+    int64_t damaged; // that can't be read, or don't open though the key is there
+    // The first of those that don't open, and why; "" if all do.
+    char locked[EVENT_SUBSCRIPTION_SIZE];
+    char why[REDIS_CLIENT_ERROR_SIZE];
+};
+enum store_result store_read_encryption(struct store *store, struct store_encryption *encryption);
+// CONFLICT, with an error that names subscription, key and fix, when a key that is in use isn't in the ring.
+enum store_result store_check_encryption(struct store *store);
+
+struct store_reencryption {
+    int64_t seen;    // subscriptions, of this pass
+    int64_t changed; // encrypted with the current key now, and not before; of all passes
+    int64_t failed;  // of this pass: they don't open, or others kept changing them
+    char first_failed[EVENT_SUBSCRIPTION_SIZE];
+    char why[REDIS_CLIENT_ERROR_SIZE];
+    void (*report)(void *arg, const struct store_reencryption *so_far); // now and then; may be NULL
+    void *arg;
+};
+// Encrypts whatever isn't under the ring's current key, until a pass finds nothing left. Safe beside running instances
+// and to do again. The caller has filled report and arg; the store's vault has a ring.
+enum store_result store_reencrypt(struct store *store, struct store_reencryption *reencryption);
 
 // ---- dead letters (store_dead_letters.c)
 enum { DEAD_LETTER_ID_SIZE = EVENT_ID_SIZE + EVENT_SUBSCRIPTION_SIZE };

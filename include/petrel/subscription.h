@@ -9,6 +9,7 @@
 
 #include "petrel/backoff.h"
 #include "petrel/event.h"
+#include "petrel/keyring.h"
 #include "petrel/secret.h"
 #include "petrel/text.h"
 #include "petrel/url.h"
@@ -29,6 +30,14 @@ struct subscription_secret {
     int64_t expires_at_ms; // wall; 0 = never. The first one never expires: it is the current one.
 };
 
+// Whether its secret values could be opened. A locked one has neither secrets nor headers: it is matched, its deliveries
+// park, and it can't be changed.
+enum subscription_lock {
+    SUBSCRIPTION_NOT_LOCKED,
+    SUBSCRIPTION_KEY_MISSING, // encrypted with a key that isn't in the ring
+    SUBSCRIPTION_DAMAGED      // changed in Redis, or another key bears the id
+};
+
 struct subscription_header {
     char *name;
     char *value;
@@ -46,7 +55,8 @@ struct subscription {
     enum subscription_state state;
     char disabled_reason[SUBSCRIPTION_REASON_SIZE]; // "" unless disabled
     struct subscription_secret secrets[SUBSCRIPTION_MAX_SECRETS];
-    size_t secret_count; // ≥ 1
+    size_t secret_count; // ≥ 1 unless locked
+    enum subscription_lock lock;
     struct subscription_header *headers;
     size_t header_count;
     uint32_t timeout_ms;      // 0 = the configured request_timeout
@@ -88,16 +98,33 @@ struct subscription *subscription_with_rotated_secret(const struct subscription 
                                                       const struct secret *secret, int64_t grace_ms,
                                                       int64_t now_ms);
 
-// The stored form (JSON with secrets) and back. NULL when it doesn't parse: *why says which field.
-struct subscription *subscription_parse_stored(struct span json, struct text *why);
-void subscription_format_stored(const struct subscription *subscription, struct text *out);
-// The API's form: no secrets, header values included; a JSON object.
+// The stored form (JSON with secret values, closed by the vault) and back. Formatting fails the text without memory.
+// Parsing gives NULL when the JSON doesn't parse: *why says which field; one that is locked has its reason in *why too.
+struct vault;
+struct subscription *subscription_parse_stored(struct span json, struct vault *vault,
+                                               struct text *why);
+void subscription_format_stored(const struct subscription *subscription, struct vault *vault,
+                                struct text *out); // a secret text; not for a locked one
+// How the secret values of a stored subscription lie in Redis, without opening them.
+struct subscription_sealing {
+    uint32_t plain, current, old, unknown; // values: unencrypted, or by their key
+    char key_id[SEAL_KEY_ID_SIZE]; // of an unknown one, else of an old one, else of a current one; or ""
+};
+bool subscription_examine_stored(struct span json, const struct keyring *ring,
+                                 struct subscription_sealing *sealing); // ring may be NULL
+// Same in every member. Not for locked ones.
+bool subscription_equals(const struct subscription *a, const struct subscription *b);
+// The API's form: no secrets, headers with their values hidden; a JSON object.
 void subscription_format_public(const struct subscription *subscription, struct text *out);
+// The headers with their values, a JSON object; *out should be a secret text.
+void subscription_format_headers(const struct subscription *subscription, struct text *out);
 
 struct subscription *subscription_ref(struct subscription *subscription);
 void subscription_unref(struct subscription **subscription); // frees the last one, secrets wiped
 
 const char *subscription_state_text(enum subscription_state state); // "active" …
+// Active, and not locked: its deliveries may be attempted.
+bool subscription_is_ready(const struct subscription *subscription);
 bool subscription_parse_state(struct span text, enum subscription_state *state);
 bool subscription_wants(const struct subscription *subscription, struct span tenant,
                         struct span type);

@@ -32,7 +32,7 @@ def test_a_subscription_lives_and_ends(api, receiver):
     api.wait_known(before)
     created = answer.json()
     assert answer.status_code == 201 and answer.headers["location"] == f"/v1/subscriptions/{created['id']}"
-    assert {name: created[name] for name in body} == body
+    assert {name: created[name] for name in body} == {**body, "headers": {"X-Team": "(hidden)"}}
     assert created["state"] == "active" and created["signature"] == "v1" and created["disabled_reason"] is None
     assert api.ok("GET", answer.headers["location"]) == created
     publish(api, "invoice.paid")
@@ -62,7 +62,9 @@ def test_a_patch_changes_what_it_names(api, receiver):
     changed = api.patch(path, {
         "url": receiver.url("/new"), "headers": {"X-A": None, "X-C": "3"}, "metadata": {"b": {"c": None, "d": 4}},
         "timeout_ms": 1000, "description": "new"}).json()
-    assert changed["headers"] == {"X-B": "2", "X-C": "3"} and changed["metadata"] == {"a": 1, "b": {"d": 4}}
+    assert changed["headers"] == {"X-B": "(hidden)", "X-C": "(hidden)"}
+    assert api.ok("GET", f"{path}/secret")["headers"] == {"X-B": "2", "X-C": "3"}
+    assert changed["metadata"] == {"a": 1, "b": {"d": 4}}
     assert changed["event_types"] == ["*"] and changed["created_at"] == created["created_at"]
     assert changed["updated_at"] >= created["updated_at"]
 

@@ -24,7 +24,7 @@ def test_subscriptions_add_and_show(at):
                                "--json", *at))
     assert added["url"] == "https://example.com/hooks" and added["state"] == "paused"
     assert added["event_types"] == ["invoice.*", "user.created", "a.b"]
-    assert added["headers"] == {"X-Env": "prod"} and added["retry_schedule"] == ["1s", "2m"]
+    assert added["headers"] == {"X-Env": "(hidden)"} and added["retry_schedule"] == ["1s", "2m"]
     assert (added["timeout_ms"], added["max_concurrency"], added["tenant"]) == (10000, 7, "acme")
     assert not any("whsec_" in str(value) for value in added.values())
     shown = show(added["id"], at)
@@ -57,11 +57,11 @@ def test_subscriptions_update(at, subscription):
     succeed("subscriptions", "update", subscription, "--header", "X-A: 1", "--header", "X-B: 2", "--timeout", "3s",
             "--retry-schedule", "none", *at)
     changed = show(subscription, at)
-    assert changed["headers"] == {"X-A": "1", "X-B": "2"} and changed["retry_schedule"] == []
+    assert changed["headers"] == {"X-A": "(hidden)", "X-B": "(hidden)"} and changed["retry_schedule"] == []
     succeed("subscriptions", "update", subscription, "--header", "X-A:", "--timeout", "default", "--retry-schedule",
             "default", "--url", "https://example.com/2", "--event-types", "*", *at)
     changed = show(subscription, at)
-    assert changed["headers"] == {"X-B": "2"} and changed["timeout_ms"] is None and changed["retry_schedule"] is None
+    assert changed["headers"] == {"X-B": "(hidden)"} and changed["timeout_ms"] is None and changed["retry_schedule"] is None
     assert changed["url"] == "https://example.com/2" and changed["event_types"] == ["*"]
     done = run("subscriptions", "update", subscription, *at)
     assert done.returncode == 2 and "nothing to change" in one_line(done.stderr)

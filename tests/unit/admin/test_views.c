@@ -212,12 +212,16 @@ TEST(secrets_with_former_ones)
     view_secret(&subscription, &out);
     check_json("{\"secret\":\"" ED25519 "\","
                "\"public_key\":\"whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=\","
-               "\"previous\":[{\"secret\":\"" HMAC "\",\"expires_at\":" INSTANT "}]}");
+               "\"previous\":[{\"secret\":\"" HMAC "\",\"expires_at\":" INSTANT
+               "}],\"headers\":{}}");
+    struct subscription_header header = {.name = (char[]){"X-Key"}, .value = (char[]){"a\"b"}};
+    subscription.headers = &header;
+    subscription.header_count = 1;
     subscription.secret_count = 1;
     subscription.secrets[0] = subscription.secrets[1];
     text_init(&out, 4096);
     view_secret(&subscription, &out);
-    check_json("{\"secret\":\"" HMAC "\",\"previous\":[]}");
+    check_json("{\"secret\":\"" HMAC "\",\"previous\":[],\"headers\":{\"X-Key\":\"a\\\"b\"}}");
 }
 
 UNIT_MAIN()

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "petrel/subscription.h"
+#include "petrel/vault.h"
 
 #define WHSEC "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 #define WHSK                                                                                       \
@@ -41,12 +42,21 @@ static inline const char *public_form(const struct subscription *subscription)
     return text_string(&out);
 }
 
+// Without a key ring until a test sets one.
+static inline struct vault *fixture_vault(void)
+{
+    static struct vault *vault;
+    if (!vault)
+        vault = vault_create("petrel");
+    return vault;
+}
+
 static inline const char *stored_form(const struct subscription *subscription)
 {
     static struct text out;
     text_fini(&out);
     text_init(&out, 1 << 20);
-    subscription_format_stored(subscription, &out);
+    subscription_format_stored(subscription, fixture_vault(), &out);
     return text_string(&out);
 }
 

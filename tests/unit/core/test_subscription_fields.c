@@ -41,6 +41,8 @@ TEST(bad_values_of_one_field)
         {"\"headers\":{\"Host\":\"v\"}", "headers.Host", "set by petrel"},
         {"\"headers\":{\"X-A\":\"a\\r\\nB: c\"}", "headers.X-A", "line breaks"},
         {"\"headers\":{\"X-A\":\"1\",\"x-a\":\"2\"}", "headers.x-a", "given twice"},
+        {"\"headers\":{\"X-A\":\"(hidden)\"}", "headers.X-A", "give the value"},
+        {"\"headers\":{\"X-A\":\"enc:v1:k:AAAA\"}", "headers.X-A", "must not begin with enc:"},
         {"\"timeout_ms\":99", "timeout_ms", "100 to 120000"},
         {"\"timeout_ms\":120001", "timeout_ms", "100 to 120000"},
         {"\"timeout_ms\":100.5", "timeout_ms", "whole number"},

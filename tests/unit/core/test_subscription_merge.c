@@ -86,10 +86,12 @@ static const char *patched_headers(const char *headers, const char *change)
     struct subscription *from = create(body);
     snprintf(body, sizeof body, "{\"headers\":%s}", change);
     struct subscription *to = patch(from, body);
-    const char *shown =
-        to ? strstr(public_form(to), "\"headers\":") + strlen("\"headers\":") : "refused";
-    snprintf(out, sizeof out, "%.*s",
-             (int)(strchr(shown, '}') ? strcspn(shown, "}") + 1 : strlen(shown)), shown);
+    struct text shown;
+    text_init(&shown, sizeof out - 1);
+    if (to)
+        subscription_format_headers(to, &shown);
+    snprintf(out, sizeof out, "%s", to ? text_string(&shown) : "refused");
+    text_fini(&shown);
     subscription_unref(&from);
     subscription_unref(&to);
     return out;
@@ -106,6 +108,16 @@ TEST(patch_merges_headers)
     CHECK_STR(patched_headers("{\"X-A\":\"1\"}", "null"), "{}");
     CHECK_STR(patched_headers("{\"X-A\":\"1\"}", "{\"X-B\":5}"), "refused");
     CHECK_STR(patched_headers("{}", "{\"X-A\":\"1\"}"), "{\"X-A\":\"1\"}");
+}
+
+// What the API shows can be sent back.
+TEST(hidden_header_values_stay_as_they_are)
+{
+    CHECK_STR(patched_headers("{\"X-A\":\"1\",\"X-B\":\"2\"}",
+                              "{\"X-A\":\"(hidden)\",\"x-b\":\"(hidden)\",\"X-C\":\"3\"}"),
+              "{\"X-A\":\"1\",\"X-B\":\"2\",\"X-C\":\"3\"}");
+    CHECK_STR(patched_headers("{\"X-A\":\"1\"}", "{\"X-B\":\"(hidden)\"}"), "refused");
+    CHECK(strstr(error_of("headers.X-B"), "give the value") != NULL);
 }
 
 static const char *patched_metadata(const char *metadata, const char *change)

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// The entries: one per subscription, with the bytes Redis holds and what was read from them.
+//
+// Invariant: an entry's subscription is what its bytes say, opened with the ring that was in force when they came. Left to
+// others: when to read (catalog.c), changes (catalog_disable.c, the store).
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog_internal.h"
+#include "petrel/log.h"
+
+// Changes within this share one new snapshot: building one takes time with many subscriptions.
+enum { GATHER_MS = 20 };
+
+void catalog_remove(struct catalog *catalog, struct entry *entry)
+{
+    HASH_DEL(catalog->by_id, entry); // NOLINT(clang-analyzer-unix.Malloc): uthash
+    snapshot_unref(&catalog->published);
+    subscription_unref(&entry->subscription);
+    explicit_bzero(entry->stored, entry->stored_size);
+    free(entry->stored);
+    free(entry);
+}
+
+static void set_stored(struct entry *entry, struct span stored)
+{
+    char *copy = span_duplicate(stored);
+    assert(copy);
+    if (entry->stored)
+        explicit_bzero(entry->stored, entry->stored_size); // without a key ring it has secrets
+    free(entry->stored);
+    entry->stored = copy;
+    entry->stored_size = stored.size;
+}
+
+struct subscription *catalog_parse(const struct catalog *catalog, struct span id, struct span stored)
+{
+    struct text why;
+    text_init(&why, 512);
+    struct subscription *subscription =
+        subscription_parse_stored(stored, catalog->options.vault, &why);
+    if (!subscription)
+        log_error("a stored subscription is damaged and is left out", LOG_SPAN("id", id),
+                  LOG_STR("why", text_string(&why)));
+    else if (subscription->lock != SUBSCRIPTION_NOT_LOCKED)
+        log_error("a subscription's secrets can't be opened: its deliveries park until they can",
+                  LOG_SPAN("subscription", id), LOG_STR("why", text_string(&why)));
+    text_fini(&why);
+    return subscription;
+}
+
+bool catalog_is_same(const struct subscription *a, const struct subscription *b)
+{
+    return a->lock == SUBSCRIPTION_NOT_LOCKED && b->lock == SUBSCRIPTION_NOT_LOCKED &&
+           subscription_equals(a, b);
+}
+
+// Takes the reference.
+static void set_subscription(struct catalog *catalog, struct entry *entry,
+                             struct subscription *subscription)
+{
+    snapshot_unref(&catalog->published);
+    subscription_unref(&entry->subscription);
+    entry->subscription = subscription;
+}
+
+static struct entry *add_entry(struct catalog *catalog, const struct subscription *subscription)
+{
+    struct entry *entry = calloc(1, sizeof *entry);
+    assert(entry);
+    span_copy(span_of(subscription->id), entry->id, sizeof entry->id);
+    HASH_ADD_STR(catalog->by_id, id, entry);
+    return entry;
+}
+
+void catalog_put(struct catalog *catalog, struct span id, struct span stored)
+{
+    struct entry *entry = NULL;
+    HASH_FIND(hh, catalog->by_id, id.data, id.size, entry);
+    if (entry && span_equals((struct span){entry->stored, entry->stored_size}, stored)) {
+        entry->is_marked = true;
+        return;
+    }
+    struct subscription *subscription = catalog_parse(catalog, id, stored);
+    if (!subscription) {
+        if (entry)
+            catalog_remove(catalog, entry);
+        return;
+    }
+    if (!entry)
+        entry = add_entry(catalog, subscription);
+    entry->is_marked = true;
+    set_stored(entry, stored);
+    if (entry->subscription && catalog_is_same(entry->subscription, subscription))
+        subscription_unref(&subscription);
+    else
+        set_subscription(catalog, entry, subscription);
+}
+
+static struct snapshot *make_snapshot(const struct catalog *catalog)
+{
+    size_t count = HASH_COUNT(catalog->by_id), i = 0;
+    struct subscription **all = calloc(count ? count : 1, sizeof(struct subscription *));
+    assert(all);
+    struct entry *entry, *next;
+    HASH_ITER (hh, catalog->by_id, entry, next)
+        all[i++] = entry->subscription;
+    struct snapshot *snapshot = snapshot_create(all, count);
+    free(all);
+    return snapshot;
+}
+
+// What only is encrypted anew changes nothing for workers: then no new snapshot is built.
+void catalog_publish(struct catalog *catalog)
+{
+    if (!catalog->published)
+        catalog->published = make_snapshot(catalog);
+    if (!catalog->published) {
+        log_error("out of memory: workers keep the old subscription table");
+        return;
+    }
+    catalog->options.on_snapshot(catalog->options.arg, snapshot_ref(catalog->published),
+                                 catalog->applied);
+}
+
+static void on_gather(uv_timer_t *timer)
+{
+    catalog_publish(timer->data);
+}
+
+void catalog_publish_soon(struct catalog *catalog)
+{
+    if (!uv_is_active((uv_handle_t *)&catalog->gather))
+        uv_timer_start(&catalog->gather, on_gather, GATHER_MS, 0);
+}
+
+// ---- another key ring
+
+// What a ring that lacks keys would lock if it were read now: it stays open here, but not in a process that starts.
+static void report_missing_keys(struct catalog *catalog)
+{
+    struct keyring *ring = vault_ring(catalog->options.vault);
+    const struct entry *first = NULL;
+    struct subscription_sealing sealing;
+    char key_id[SEAL_KEY_ID_SIZE] = "";
+    size_t count = 0;
+    struct entry *entry, *next;
+    HASH_ITER (hh, catalog->by_id, entry, next) {
+        if (entry->subscription->lock != SUBSCRIPTION_NOT_LOCKED ||
+            !subscription_examine_stored((struct span){entry->stored, entry->stored_size}, ring,
+                                         &sealing) ||
+            !sealing.unknown)
+            continue;
+        if (count++ == 0) {
+            first = entry;
+            memcpy(key_id, sealing.key_id, sizeof key_id);
+        }
+    }
+    keyring_unref(&ring);
+    if (count)
+        log_error("the new key ring lacks a key that is in use: put it back before any restart",
+                  LOG_STR("key", key_id), LOG_STR("subscription", first->id),
+                  LOG_INT("subscriptions", count));
+}
+
+void catalog_on_new_keys(struct catalog *catalog)
+{
+    bool is_news = false;
+    struct entry *entry, *next;
+    HASH_ITER (hh, catalog->by_id, entry, next) {
+        if (entry->subscription->lock == SUBSCRIPTION_NOT_LOCKED)
+            continue;
+        struct span stored = {entry->stored, entry->stored_size};
+        struct subscription *subscription = catalog_parse(catalog, span_of(entry->id), stored);
+        if (!subscription)
+            continue;
+        is_news = true;
+        set_subscription(catalog, entry, subscription);
+    }
+    if (is_news)
+        catalog_publish_soon(catalog);
+    report_missing_keys(catalog);
+}

@@ -78,6 +78,8 @@ static const struct exposition expositions[METRIC_COUNT] = {
                             "Leased deliveries that another instance took over meanwhile."},
     [METRIC_DATA_LOSS] = {"data_loss_total", FAMILY_COUNTER, "",
                           "Entries or payloads that Redis no longer had."},
+    [METRIC_REDIS_CONNECTS] = {"redis_connects_total", FAMILY_COUNTER, "",
+                               "Tries to connect to Redis."},
     [METRIC_REDIS_RECONNECTS] = {"redis_reconnects_total", FAMILY_COUNTER, "",
                                  "Connections to Redis that were lost."},
     [METRIC_REDIS_ERRORS] = {"redis_errors_total", FAMILY_COUNTER, "", "Error replies of Redis."},
@@ -94,6 +96,8 @@ static const struct exposition expositions[METRIC_COUNT] = {
                         "Workers that have Redis and a subscription table."},
     [METRIC_TABLE_SUBSCRIPTIONS] = {"table_subscriptions", FAMILY_GAUGE, "",
                                     "Subscriptions in the workers' tables, summed over workers."},
+    [METRIC_REDIS_DISCONNECTED] = {"redis_disconnected", FAMILY_GAUGE, "",
+                                   "Connections to Redis that are wanted and down."},
 };
 
 static const struct {

@@ -5,9 +5,14 @@
 //      ^                   │ refused, deadline       │ error           │ lost, deadline, READONLY
 //      └───────────────────┴─────────────────────────┴─────────────────┘      any ──close──> CLOSING
 //
-// A request is in exactly one place: `sent` (hiredis owes us a callback), `parked` (to be sent when the link is
-// up or the pause after a transient answer is over) or `failed` (its NULL is delivered on the next
-// loop turn). Left to others: what to send, and bounding how much.
+// A request is in exactly one place: `sent` (hiredis owes us a callback), `parked` (to be sent when
+// the link is up or the pause after a transient answer is over) or `failed` (its NULL is delivered on the next
+// loop turn).
+//
+// What was parked goes out a window at a time, which grows with each answer: a backlog of a long outage neither
+// fills the socket's buffer with a second copy of itself, nor waits for its answers past its own deadlines; and a
+// Redis that refuses (OOM, MISCONF …) is asked with a few commands, more and more seldom, not with all of them.
+// Left to others: what to send, and bounding how much.
 #include "petrel/redis_link.h"
 
 #include <assert.h>
@@ -22,9 +27,15 @@
 #include "redis_internal.h"
 #include "redis_link_internal.h"
 
-enum { RESEND_PAUSE_MS = 100 };
+enum {
+    RESEND_PAUSE_FIRST_MS = 100,
+    RESEND_PAUSE_LAST_MS = 1000, // so that work resumes within 2 s of Redis accepting writes again
+    RESEND_WINDOW_FIRST = 16,
+    RESEND_WINDOW_LAST = 1024,
+    RESEND_WINDOW_BYTES = 8 * 1024 * 1024
+};
 
-static void transmit(struct redis_link *link, struct request *request);
+static bool transmit(struct redis_link *link, struct request *request);
 
 // ---- lists
 
@@ -99,25 +110,62 @@ static void park(struct redis_link *link, struct request *request)
     list_push(&link->parked, request);
 }
 
-void redis_link_flush_parked(struct redis_link *link)
+// As much as the window has room for. Transmitting may find the connection broken, which parks again.
+static void fill_resend_window(struct redis_link *link)
 {
-    // Only what is here now: a request that fails to go out is parked again behind them.
-    struct request_list waiting = link->parked;
-    link->parked = (struct request_list){0};
-    struct request *request;
-    while ((request = list_pop(&waiting))) {
-        if (link->state == LINK_UP)
-            transmit(link, request);
-        else
-            park(link, request);
+    while (link->state == LINK_UP && link->parked.first &&
+           link->resent_count < link->resend_window && link->resent_bytes < RESEND_WINDOW_BYTES) {
+        struct request *request = list_pop(&link->parked);
+        request->is_resent = true;
+        link->resent_count++;
+        link->resent_bytes += redis_command_bytes(request->command);
+        if (!transmit(link, request))
+            return;
     }
+}
+
+void redis_link_resend_parked(struct redis_link *link)
+{
+    link->resend_window = RESEND_WINDOW_FIRST;
+    uv_timer_stop(&link->resend);
+    fill_resend_window(link);
 }
 
 static void on_resend(uv_timer_t *timer)
 {
-    struct redis_link *link = timer->data;
-    if (link->state == LINK_UP)
-        redis_link_flush_parked(link);
+    redis_link_resend_parked(timer->data);
+}
+
+static void leave_resend_window(struct redis_link *link, struct request *request)
+{
+    if (!request->is_resent)
+        return;
+    request->is_resent = false;
+    link->resent_count--;
+    link->resent_bytes -= redis_command_bytes(request->command);
+}
+
+// Refused for now: this one waits behind the others, and all of them for a while that grows.
+static void pause_resending(struct redis_link *link)
+{
+    if (link->state != LINK_UP || uv_is_active((uv_handle_t *)&link->resend))
+        return;
+    int64_t pause_ms = link->resend_pause_ms ? link->resend_pause_ms * 2 : RESEND_PAUSE_FIRST_MS;
+    link->resend_pause_ms = pause_ms < RESEND_PAUSE_LAST_MS ? pause_ms : RESEND_PAUSE_LAST_MS;
+    // Half fixed, half random, as in redis_link_wait_to_reconnect.
+    uint64_t half = (uint64_t)link->resend_pause_ms / 2;
+    uv_timer_start(&link->resend, on_resend, half + random_next(&link->random_state) % (half + 1),
+                   0);
+}
+
+// A final answer to one that had waited: the next ones may go.
+static void go_on_resending(struct redis_link *link)
+{
+    link->resend_pause_ms = 0;
+    if (link->resend_window < RESEND_WINDOW_LAST)
+        link->resend_window++;
+    if (!uv_is_active((uv_handle_t *)&link->resend))
+        fill_resend_window(link);
 }
 
 // ---- deadlines
@@ -126,12 +174,16 @@ void redis_link_on_deadline(uv_timer_t *timer)
 {
     struct redis_link *link = timer->data;
     if (link->state == LINK_CONNECTING || link->state == LINK_HANDSHAKE) {
-        redis_link_drop(link, "no connection within 3 s");
+        redis_link_drop(link, "no connection in time");
         return;
     }
     if (link->state != LINK_UP || !link->sent.first)
         return;
     int64_t left = link->sent.first->deadline_mono_ms - clock_mono_ms();
+    // Overdue behind others that are being answered: slow, not hung.
+    int64_t silence_ms = (int64_t)(uv_now(link->loop) - link->last_reply_ms);
+    if (left <= 0)
+        left = link->command_timeout_ms - silence_ms;
     if (left > 0)
         uv_timer_start(&link->timer, redis_link_on_deadline, (uint64_t)left, 0);
     else
@@ -140,45 +192,58 @@ void redis_link_on_deadline(uv_timer_t *timer)
 
 // ---- sending
 
+// The script's source goes out instead of its name, at once. True when that was the answer to it.
+static bool evaluate_unknown_script(struct redis_link *link, struct request *request,
+                                    redis_reply *reply)
+{
+    if (!redis_reply_has_code(reply, "NOSCRIPT") || request->was_evaluated ||
+        link->state != LINK_UP)
+        return false;
+    request->was_evaluated = true;
+    redis_command_use_eval(request->command);
+    transmit(link, request);
+    return true;
+}
+
+static void judge_reply(struct redis_link *link, struct request *request, redis_reply *reply)
+{
+    bool is_again = !reply || redis_reply_is_transient(reply);
+    bool was_resent = request->is_resent;
+    leave_resend_window(link, request);
+    // BUSYGROUP: the group to be created is there already, which is what was wanted.
+    if (reply && redis_reply_is_error(reply) && !redis_reply_has_code(reply, "BUSYGROUP"))
+        metrics_add(METRIC_REDIS_ERRORS, 1);
+    if (request->is_reliable && is_again && link->state != LINK_CLOSING) {
+        park(link, request);
+        if (reply)
+            pause_resending(link);
+        return;
+    }
+    complete(request, reply);
+    if (was_resent && !is_again)
+        go_on_resending(link);
+}
+
 static void on_reply(redisAsyncContext *context, void *data, void *privdata)
 {
     (void)context;
     struct request *request = privdata;
     struct redis_link *link = request->link;
     redis_reply *reply = data;
+    // After a failover the address may lead to the new master: ask again.
+    bool is_replica = redis_reply_has_code(reply, "READONLY");
+    link->last_reply_ms = uv_now(link->loop);
     list_remove(&link->sent, request);
     if (reply)
         FAULT_POINT_COMMAND(request->command, "after_reply");
-
-    if (reply && redis_reply_has_code(reply, "NOSCRIPT") && !request->was_evaluated) {
-        request->was_evaluated = true;
-        redis_command_use_eval(request->command);
-        if (link->state == LINK_UP && link->context) {
-            transmit(link, request);
-            return;
-        }
-        reply = NULL;
-    }
-    if (request->is_reliable && link->state != LINK_CLOSING &&
-        (!reply || redis_reply_is_transient(reply))) {
-        park(link, request);
-        if (!reply)
-            return;
-        metrics_add(METRIC_REDIS_ERRORS, 1);
-        // After a failover the address may lead to the new master: ask again.
-        if (redis_reply_has_code(reply, "READONLY"))
-            redis_link_drop(link, "READONLY: connected to a replica");
-        else if (!uv_is_active((uv_handle_t *)&link->resend))
-            uv_timer_start(&link->resend, on_resend, RESEND_PAUSE_MS, 0);
-        return;
-    }
-    // BUSYGROUP: the group to be created is there already, which is what was wanted.
-    if (reply && redis_reply_is_error(reply) && !redis_reply_has_code(reply, "BUSYGROUP"))
-        metrics_add(METRIC_REDIS_ERRORS, 1);
-    complete(request, reply);
+    if (!evaluate_unknown_script(link, request, reply))
+        judge_reply(link, request, reply);
+    if (is_replica && link->state == LINK_UP)
+        redis_link_drop(link, "READONLY: connected to a replica");
 }
 
-static void transmit(struct redis_link *link, struct request *request)
+// False when the connection is being torn down: its end is about to be reported.
+static bool transmit(struct redis_link *link, struct request *request)
 {
     int argc = 0;
     const char **argv = NULL;
@@ -191,17 +256,18 @@ static void transmit(struct redis_link *link, struct request *request)
     bool is_first = !link->sent.first;
     list_push(&link->sent, request);
     if (redisAsyncCommandArgv(link->context, on_reply, request, argc, argv, argvlen) != REDIS_OK) {
-        // The connection is being torn down, its end is about to be reported.
         list_remove(&link->sent, request);
+        leave_resend_window(link, request);
         if (request->is_patient)
             park(link, request);
         else
             fail_later(link, request);
-        return;
+        return false;
     }
     if (is_first && link->state == LINK_UP)
         uv_timer_start(&link->timer, redis_link_on_deadline,
                        (uint64_t)(link->command_timeout_ms + request->extra_timeout_ms), 0);
+    return true;
 }
 
 static struct request *request_create(struct redis_link *link, struct redis_command **command,
@@ -269,6 +335,7 @@ struct redis_link *redis_link_create(uv_loop_t *loop, const struct redis_link_op
     if (!span_copy(span_of(options->name), link->name, sizeof link->name))
         link->name[0] = '\0';
     random_bytes((unsigned char *)&link->random_state, sizeof link->random_state);
+    metrics_add(METRIC_REDIS_DISCONNECTED, 1);
     uv_timer_init(loop, &link->timer);
     uv_timer_init(loop, &link->resend);
     uv_idle_init(loop, &link->fail);
@@ -300,8 +367,7 @@ static void on_handle_closed(uv_handle_t *handle)
 void redis_link_close(struct redis_link *link, void (*on_closed)(void *arg), void *arg)
 {
     assert(link->state != LINK_CLOSING);
-    if (link->state == LINK_UP)
-        metrics_add(METRIC_REDIS_CONNECTED, -1);
+    metrics_add(link->state == LINK_UP ? METRIC_REDIS_CONNECTED : METRIC_REDIS_DISCONNECTED, -1);
     link->state = LINK_CLOSING;
     link->on_closed = on_closed;
     link->closed_arg = arg;

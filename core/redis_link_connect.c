@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The connection under a link: connecting, the handshake (AUTH, SELECT, name, PING), losing it, trying again with
-// jittered backoff. The states are drawn in redis_link.c.
+// The connection under a link: connecting, the handshake (AUTH, SELECT, name, ROLE, PING), losing it, trying again
+// with jittered backoff. The states are drawn in redis_link.c.
 #include <stdlib.h>
 
+#include "petrel/clock.h"
 #include "petrel/log.h"
 #include "petrel/metrics.h"
 #include "petrel/random.h"
@@ -11,9 +12,13 @@
 #include "redis_tls.h"
 
 enum {
-    CONNECT_TIMEOUT_MS = 3000,
+    // From one try to the next at least the backoff, counted from the try's start. So a new try begins within
+    // 1.5 s of Redis's return, whether the last one was refused or went unanswered.
+    CONNECT_TIMEOUT_MS = 1500,
     BACKOFF_FIRST_MS = 50,
-    BACKOFF_LAST_MS = 1000, // so that work resumes within 2 s of Redis's return, connecting included
+    BACKOFF_LAST_MS = 1000,
+    // A connection that lasted shorter has proved nothing: the backoff goes on growing.
+    STEADY_MS = 1000,
 };
 
 // ---- the connection's ups and downs
@@ -31,8 +36,9 @@ void redis_link_wait_to_reconnect(struct redis_link *link)
         link->backoff_ms = BACKOFF_LAST_MS;
     // Half fixed, half random: a fleet doesn't return in step.
     int64_t half = link->backoff_ms / 2;
-    int64_t delay = half + (int64_t)(random_next(&link->random_state) % (uint64_t)(half + 1));
-    uv_timer_start(&link->timer, on_reconnect_timer, (uint64_t)delay, 0);
+    int64_t random = (int64_t)(random_next(&link->random_state) % (uint64_t)(half + 1));
+    int64_t fixed = half - (clock_mono_ms() - link->tried_mono_ms);
+    uv_timer_start(&link->timer, on_reconnect_timer, (uint64_t)(fixed > 0 ? fixed : 0) + random, 0);
 }
 
 static void set_error(struct redis_link *link, const char *what)
@@ -52,10 +58,13 @@ static void went_down(struct redis_link *link, bool was_up)
         log_warn(was_up ? "lost Redis, reconnecting" : "cannot reach Redis, trying again",
                  LOG_STR("link", link->name), LOG_STR("why", link->error));
     link->is_loss_logged = true;
+    if (was_up && clock_mono_ms() - link->up_mono_ms >= STEADY_MS)
+        link->backoff_ms = 0;
     redis_link_wait_to_reconnect(link);
     if (was_up) {
         metrics_add(METRIC_REDIS_RECONNECTS, 1);
         metrics_add(METRIC_REDIS_CONNECTED, -1);
+        metrics_add(METRIC_REDIS_DISCONNECTED, 1);
         if (link->on_down)
             link->on_down(link->arg);
     }
@@ -93,15 +102,18 @@ static void on_pong(redisAsyncContext *context, void *data, void *privdata)
         return;
     }
     link->state = LINK_UP;
-    link->backoff_ms = 0;
+    link->up_mono_ms = clock_mono_ms();
+    link->last_reply_ms = uv_now(link->loop);
+    link->resend_pause_ms = 0;
     link->error[0] = '\0';
     uv_timer_stop(&link->timer);
     metrics_add(METRIC_REDIS_CONNECTED, 1);
+    metrics_add(METRIC_REDIS_DISCONNECTED, -1);
     if (link->is_loss_logged)
         log_info("Redis is back", LOG_STR("link", link->name));
     link->is_loss_logged = false;
     log_debug("connected to Redis", LOG_STR("link", link->name));
-    redis_link_flush_parked(link);
+    redis_link_resend_parked(link);
     if (link->on_up)
         link->on_up(link->arg);
 }
@@ -111,9 +123,22 @@ static void on_handshake_reply(redisAsyncContext *context, void *data, void *pri
     (void)context;
     struct redis_link *link = privdata;
     redis_reply *reply = data;
-    if (reply && redis_reply_is_error(reply) && !redis_reply_has_code(reply, "LOADING"))
+    if (reply && redis_reply_is_error(reply) && !redis_reply_has_code(reply, "LOADING") &&
+        !link->is_loss_logged)
         log_error("Redis refused the login", LOG_STR("link", link->name),
                   LOG_SPAN("why", redis_reply_span(reply)));
+}
+
+// A replica answers reads, and writes with an error: not what the address was given for. Where ROLE isn't allowed
+// (an ACL) it shows at the first write.
+static void on_role(redisAsyncContext *context, void *data, void *privdata)
+{
+    (void)context;
+    struct redis_link *link = privdata;
+    redis_reply *reply = data;
+    if (link->state == LINK_HANDSHAKE && redis_reply_count(reply) > 0 &&
+        !span_equals_text(redis_reply_span(redis_reply_at(reply, 0)), "master"))
+        redis_link_drop(link, "it is a replica");
 }
 
 static void shake_hands(struct redis_link *link)
@@ -127,6 +152,7 @@ static void shake_hands(struct redis_link *link)
     if (url->database)
         redisAsyncCommand(c, on_handshake_reply, link, "SELECT %u", url->database);
     redisAsyncCommand(c, on_handshake_reply, link, "CLIENT SETNAME %s", link->name);
+    redisAsyncCommand(c, on_role, link, "ROLE");
     // Answered with an error while Redis loads its data or wants a password: not ready then.
     redisAsyncCommand(c, on_pong, link, "PING");
 }
@@ -157,6 +183,8 @@ static void on_disconnect(const redisAsyncContext *context, int status)
 
 void redis_link_connect_now(struct redis_link *link)
 {
+    link->tried_mono_ms = clock_mono_ms();
+    metrics_add(METRIC_REDIS_CONNECTS, 1);
     redisAsyncContext *context = link->url.is_unix
                                      ? redisAsyncConnectUnix(link->url.host)
                                      : redisAsyncConnect(link->url.host, link->url.port);

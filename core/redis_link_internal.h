@@ -21,6 +21,7 @@ struct request {
     bool is_patient;    // waits for the link, rather than fail while it is down
     bool is_reliable;   // and is sent again when its answer was lost
     bool was_evaluated; // NOSCRIPT is answered with EVAL once
+    bool is_resent;     // counted in resent_count
 };
 
 struct request_list {
@@ -47,7 +48,13 @@ struct redis_link {
 
     struct request_list sent, parked, failed;
     size_t backlog_count, backlog_bytes; // reliable requests, wherever they are
+    size_t resent_count, resent_bytes;   // of `sent`: those that were parked before
+    size_t resend_window;                // how many of them at most
+    int64_t resend_pause_ms;             // after a transient answer
+    uint64_t last_reply_ms;              // uv_now
     int64_t backoff_ms;
+    int64_t tried_mono_ms; // the last try to connect
+    int64_t up_mono_ms;    // since when it is up
     uint64_t random_state;
     bool is_loss_logged; // said once until it is up again
     char error[REDIS_LINK_ERROR_SIZE];
@@ -62,8 +69,8 @@ void redis_link_wait_to_reconnect(struct redis_link *link);
 // Ends the connection, because of `why`, and plans the next try. Requests outstanding end or are parked.
 void redis_link_drop(struct redis_link *link, const char *why);
 
-// redis_link.c: the connection is ready: sends what is parked.
-void redis_link_flush_parked(struct redis_link *link);
+// redis_link.c: the connection is ready: sends what is parked, a window at a time.
+void redis_link_resend_parked(struct redis_link *link);
 // The timer for the state: the connect deadline, or that of the oldest request.
 void redis_link_on_deadline(uv_timer_t *timer);
 

@@ -28,6 +28,7 @@ enum metric { // those of one family stand together
     METRIC_CONNECTIONS_OPENED,
     METRIC_LEASES_LOST, // a script refused us: somebody else took the delivery over
     METRIC_DATA_LOSS,   // an entry or payload that Redis no longer has
+    METRIC_REDIS_CONNECTS, // tries
     METRIC_REDIS_RECONNECTS,
     METRIC_REDIS_ERRORS,
     METRIC_ADMIN_REQUESTS,
@@ -38,6 +39,7 @@ enum metric { // those of one family stand together
     METRIC_REDIS_CONNECTED,
     METRIC_WORKERS, // that do their work: from the first table and connection until they drain
     METRIC_TABLE_SUBSCRIPTIONS, // in the workers' tables, summed over workers
+    METRIC_REDIS_DISCONNECTED,
     METRIC_COUNT
 };
 

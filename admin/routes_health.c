@@ -4,15 +4,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "admin_assets.h"
+#include "petrel/check.h"
 #include "petrel/json.h"
 #include "petrel/metrics.h"
 #include "routes.h"
 #include "stores.h"
 #include "views.h"
-
-enum { SKEW_MAX_MS = 5000, DETAIL_SIZE = 320 };
 
 void route_health_live(struct exchange *exchange)
 {
@@ -21,76 +21,57 @@ void route_health_live(struct exchange *exchange)
 
 // ---- readiness
 
-struct check {
-    const char *name;
-    bool is_ok;
-    bool is_warning;    // doesn't make petrel unready
-    const char *detail; // what to do, when it isn't ok
-};
-
-static void add_check(struct text *out, const struct check *check)
+static void add_check(struct text *out, const struct check_finding *finding)
 {
+    struct text detail;
+    text_init(&detail, 1024);
+    text_append_format(&detail, "%s: %s", finding->value, finding->meaning);
     text_append_format(out, "%s{\"name\":\"%s\",\"ok\":%s,\"level\":\"%s\",\"detail\":",
-                       out->data[out->size - 1] == '[' ? "" : ",", check->name,
-                       check->is_ok ? "true" : "false", check->is_warning ? "warning" : "error");
-    json_append_string(out, span_of(check->is_ok ? "" : check->detail));
+                       out->data[out->size - 1] == '[' ? "" : ",", finding->name,
+                       finding->level == CHECK_OK ? "true" : "false",
+                       finding->is_blocking ? "error" : "warning");
+    json_append_string(out, text_span(&detail));
     text_append_char(out, '}');
+    text_fini(&detail);
 }
 
-static void add_redis_checks(const struct store_status *status, struct text *out)
+static void collect_checks(const struct exchange *exchange, const struct status_reading *reading,
+                           struct check_report *report)
 {
-    char skew[DETAIL_SIZE];
-    snprintf(skew, sizeof skew,
-             "Redis's clock is %" PRId64 " ms off this machine's: check NTP on both",
-             status->clock_skew_ms);
-    bool is_skewed = status->clock_skew_ms > SKEW_MAX_MS || status->clock_skew_ms < -SKEW_MAX_MS;
-    const struct check checks[] = {
-        {.name = "group",
-         .is_ok = status->has_group,
-         .detail = "a stream has no consumer group yet: start a dispatcher, it makes the group"},
-        {.name = "append_only",
-         .is_ok = status->is_append_only,
-         .is_warning = true,
-         .detail =
-             "Redis keeps no append-only file, so a crash of it loses events: set appendonly yes"},
-        {.name = "eviction",
-         .is_ok = !status->is_evicting,
-         .is_warning = true,
-         .detail = "Redis evicts keys when memory is short: set maxmemory-policy noeviction"},
-        {.name = "clock", .is_ok = !is_skewed, .is_warning = true, .detail = skew},
-    };
-    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
-        add_check(out, &checks[i]);
-}
-
-// Starting: a worker has no table of subscriptions yet. Ending: it drains.
-static bool has_all_workers(const struct exchange *exchange)
-{
-    return metrics_read(METRIC_WORKERS) >= exchange->workers;
+    const struct config *config = exchange->config;
+    struct rlimit files = {.rlim_max = 0};
+    bool has_redis = reading->result == STORE_OK;
+    struct check_finding redis = {.name = "redis",
+                                  .level = has_redis ? CHECK_OK : CHECK_FAIL,
+                                  .is_blocking = !has_redis,
+                                  .meaning = has_redis ? "events are accepted"
+                                                       : "nothing can be accepted or written down"};
+    snprintf(redis.value, sizeof redis.value, "%s", has_redis ? "answers" : reading->error);
+    check_add(report, &redis);
+    check_links(report, metrics_read(METRIC_REDIS_DISCONNECTED));
+    if (exchange->workers > 0)
+        check_workers(report, metrics_read(METRIC_WORKERS), exchange->workers);
+    if (has_redis)
+        check_redis_status(report, &reading->status);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0)
+        check_open_files(report, files.rlim_max, config->max_in_flight);
+    if (config->require_durability)
+        check_require_durability(report);
 }
 
 void route_health_ready(struct exchange *exchange)
 {
     struct status_reading reading;
+    struct check_report report = {.count = 0};
     status_cache_read(exchange->status, &reading);
-    bool has_redis = reading.result == STORE_OK;
-    bool has_workers = has_all_workers(exchange);
-    bool is_ready = has_redis && reading.status.has_group && has_workers;
-    struct text *out = exchange_begin_json(exchange, is_ready ? 200 : 503);
-    struct check redis = {.name = "redis", .is_ok = has_redis, .detail = reading.error};
-    struct check workers = {
-        .name = "workers",
-        .is_ok = has_workers,
-        .detail = "the dispatcher isn't at work: it is starting, or draining",
-    };
-    text_append_format(out, "{\"status\":\"%s\",\"checks\":[", is_ready ? "ready" : "unready");
-    add_check(out, &redis);
-    if (exchange->workers > 0)
-        add_check(out, &workers);
-    if (has_redis)
-        add_redis_checks(&reading.status, out);
+    collect_checks(exchange, &reading, &report);
+    struct text *out = exchange_begin_json(exchange, report.is_blocked ? 503 : 200);
+    text_append_format(out, "{\"status\":\"%s\",\"checks\":[",
+                       report.is_blocked ? "unready" : "ready");
+    for (size_t i = 0; i < report.count; i++)
+        add_check(out, &report.items[i]);
     text_append_string(out, "]}");
-    if (!is_ready)
+    if (report.is_blocked)
         http_response_add_header(exchange->response, "retry-after", "1");
 }
 
@@ -122,9 +103,13 @@ void route_health_metrics(struct exchange *exchange)
     struct text *out = exchange_begin_json(exchange, 200);
     exchange->response->content_type = "text/plain; version=0.0.4; charset=utf-8";
     metrics_format(out);
+    struct check_report report = {.count = 0};
     status_cache_read(exchange->status, &reading);
+    collect_checks(exchange, &reading, &report);
     bool is_up = reading.result == STORE_OK;
-    add_gauge(out, "petrel_redis_up", "1 if Redis answered.", is_up);
+    add_gauge(out, "petrel_ready", "1 if /readyz says so.", !report.is_blocked);
+    add_gauge(out, "petrel_redis_up", "1 if Redis answers, and is no replica.",
+              is_up && !reading.status.is_replica);
     if (!is_up)
         return;
     const struct store_status *status = &reading.status;
@@ -135,6 +120,13 @@ void route_health_metrics(struct exchange *exchange)
     add_gauge(out, "petrel_stream_lag", "Entries that no dispatcher has read.", status->stream_lag);
     add_gauge(out, "petrel_stream_pending", "Entries read and not settled.", status->stream_pending);
     add_gauge(out, "petrel_instances", "Dispatchers registered.", status->instances);
+    add_gauge(out, "petrel_redis_memory_used_bytes",
+              "Memory of Redis that counts against its limit.", status->used_memory_bytes);
+    add_gauge(out, "petrel_redis_memory_limit_bytes", "Redis's maxmemory; 0: none.",
+              status->maxmemory_bytes);
+    add_gauge(out, "petrel_redis_durable",
+              "1 if Redis has an append-only file and evicts nothing: what it accepted stays.",
+              status->is_append_only && !status->is_append_failing && !status->is_evicting);
 }
 
 // ---- pointers

@@ -28,9 +28,8 @@ void stores_give(struct stores *stores, struct store *store);
 // The status of the whole, read at most twice a second however many ask, by one of them; that it can't be read, too.
 // It has a connection of its own, with a short timeout: a probe must learn in time that Redis doesn't answer.
 struct status_reading {
-    int64_t read_mono_ms; // 0: never
-    enum store_result
-        result; // whether status could be read, and Redis and the layout are what they must be
+    int64_t read_mono_ms;                // 0: never
+    enum store_result result;            // whether status could be read
     char error[REDIS_CLIENT_ERROR_SIZE]; // of that result
     struct store_status status;
 };

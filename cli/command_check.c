@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-#include "check.h"
 #include "command.h"
+#include "petrel/check.h"
 #include "petrel/json.h"
 #include "session.h"
 #include "terminal.h"
@@ -33,17 +33,6 @@ static void add_redis(struct check_report *report, const struct session *session
     text_fini(&where);
 }
 
-static void add_schema(struct check_report *report, struct session *session)
-{
-    struct key key = keys_format(&session->store.keys, 0, KEY_SCHEMA, SPAN(""));
-    struct redis_command *command = redis_command_create("GET");
-    redis_command_add_key(command, &key);
-    redis_reply *reply = redis_client_call(session->client, &command);
-    if (redis_reply_is_ok(reply))
-        check_schema(report, redis_reply_span(reply));
-    redis_client_free_reply(&reply);
-}
-
 static void add_encryption(struct check_report *report, struct session *session)
 {
     struct store_encryption encryption;
@@ -62,9 +51,9 @@ static void collect(struct check_report *report, struct session *session,
     enum store_result result = store_read_status(&session->store, &status);
     add_redis(report, session, result);
     if (result == STORE_OK) {
-        add_schema(report, session);
         check_redis_status(report, &status);
         add_encryption(report, session);
+        check_contents(report, &status);
     }
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
         check_open_files(report, limit.rlim_max, config->max_in_flight);

@@ -169,7 +169,12 @@ static bool take_flags(int *argc, char **argv, struct flags *flags, char error[C
             argv[kept++] = argv[i];
             continue;
         }
-        if (!value && i + 1 < *argc)
+        bool ignored;
+        bool is_switch = entry && entry->type == CONFIG_BOOL;
+        if (!value && is_switch &&
+            !config_read_bool(span_of(i + 1 < *argc ? argv[i + 1] : ""), &ignored))
+            value = "yes"; // alone, it is switched on
+        else if (!value && i + 1 < *argc)
             value = argv[++i];
         if (!value) {
             snprintf(error, CONFIG_ERROR_SIZE, "flag %.60s needs a value", word);

@@ -285,6 +285,43 @@ const struct config_entry config_entries[] = {
             "(100000,7d).",
     },
     {
+        .key = "memory_watermark",
+        .flag = "--memory-watermark",
+        .environment = "PETREL_MEMORY_WATERMARK",
+        .type = CONFIG_NUMBER32,
+        FIELD(memory_watermark),
+        .minimum = 0,
+        .maximum = 100,
+        .default_text = "90",
+        .meaning =
+            "Percent of Redis's maxmemory above which no new events are read, since parking them "
+            "would fill it; deliveries go on. 0: read on.",
+    },
+    {
+        .key = "require_durability",
+        .flag = "--require-durability",
+        .environment = "PETREL_REQUIRE_DURABILITY",
+        .type = CONFIG_BOOL,
+        FIELD(require_durability),
+        .default_text = "no",
+        .meaning =
+            "Refuse to start, and be unready, on a Redis that may lose accepted events: without "
+            "appendonly, or with another maxmemory-policy than noeviction.",
+    },
+    {
+        .key = "publish_replicas",
+        .flag = "--publish-replicas",
+        .environment = "PETREL_PUBLISH_REPLICAS",
+        .type = CONFIG_NUMBER32,
+        FIELD(publish_replicas),
+        .minimum = 0,
+        .maximum = 64,
+        .default_text = "0",
+        .meaning =
+            "Replicas of Redis that must have an event before POST /v1/events and `petrel publish` "
+            "call it accepted.",
+    },
+    {
         .key = "instance_timeout",
         .flag = "--instance-timeout",
         .environment = "PETREL_INSTANCE_TIMEOUT",

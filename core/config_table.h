@@ -54,6 +54,8 @@ const struct config_entry *config_guess_entry(struct span key);
 // Parses into the entry's field, freeing what was there. False: rule says what is right, as "expected …".
 bool config_parse_value(const struct config_entry *entry, struct span text, struct config *config,
                         char rule[CONFIG_RULE_SIZE]);
+// "yes", "no", and what else people write for them.
+bool config_read_bool(struct span text, bool *value);
 void config_free_value(const struct config_entry *entry, struct config *config);
 
 // ---- and back (config_format.c)

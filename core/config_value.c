@@ -237,16 +237,14 @@ static bool parse_ports(struct span text, struct port_list *field, char rule[CON
     return true;
 }
 
-static bool parse_bool(struct span text, bool *field, char rule[CONFIG_RULE_SIZE])
+bool config_read_bool(struct span text, bool *value)
 {
     bool is_yes = span_equals_text(text, "yes") || span_equals_text(text, "true") ||
                   span_equals_text(text, "on") || span_equals_text(text, "1");
     bool is_no = span_equals_text(text, "no") || span_equals_text(text, "false") ||
                  span_equals_text(text, "off") || span_equals_text(text, "0");
-    if (!is_yes && !is_no)
-        return refuse(rule, "expected yes or no");
-    *field = is_yes;
-    return true;
+    *value = is_yes;
+    return is_yes || is_no;
 }
 
 static bool parse_retention(const struct config_entry *entry, struct span text,
@@ -309,7 +307,7 @@ bool config_parse_value(const struct config_entry *entry, struct span text, stru
     case CONFIG_PORTS:
         return parse_ports(text, field, rule);
     case CONFIG_BOOL:
-        return parse_bool(text, field, rule);
+        return config_read_bool(text, field) || refuse(rule, "expected yes or no");
     case CONFIG_RETENTION:
         return parse_retention(entry, text, config, rule);
     case CONFIG_LOG_LEVEL:

@@ -78,6 +78,8 @@ static const struct exposition expositions[METRIC_COUNT] = {
                             "Leased deliveries that another instance took over meanwhile."},
     [METRIC_DATA_LOSS] = {"data_loss_total", FAMILY_COUNTER, "",
                           "Entries or payloads that Redis no longer had."},
+    [METRIC_GROUPS_CREATED] = {"groups_created_total", FAMILY_COUNTER, "",
+                               "Consumer groups made: at the first start, and whenever one was lost."},
     [METRIC_REDIS_CONNECTS] = {"redis_connects_total", FAMILY_COUNTER, "",
                                "Tries to connect to Redis."},
     [METRIC_REDIS_RECONNECTS] = {"redis_reconnects_total", FAMILY_COUNTER, "",
@@ -98,6 +100,8 @@ static const struct exposition expositions[METRIC_COUNT] = {
                                     "Subscriptions in the workers' tables, summed over workers."},
     [METRIC_REDIS_DISCONNECTED] = {"redis_disconnected", FAMILY_GAUGE, "",
                                    "Connections to Redis that are wanted and down."},
+    [METRIC_INTAKE_PAUSED] = {"intake_paused", FAMILY_GAUGE, "",
+                              "1 while no events are read because Redis is nearly full."},
 };
 
 static const struct {

@@ -38,6 +38,11 @@ struct redis_client *redis_client_create(const struct redis_url *url, int64_t ti
     return client;
 }
 
+void redis_client_set_timeout(struct redis_client *client, int64_t timeout_ms)
+{
+    client->timeout_ms = timeout_ms;
+}
+
 static void drop(struct redis_client *client)
 {
     if (client->context)

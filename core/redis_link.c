@@ -196,8 +196,7 @@ void redis_link_on_deadline(uv_timer_t *timer)
 static bool evaluate_unknown_script(struct redis_link *link, struct request *request,
                                     redis_reply *reply)
 {
-    if (!redis_reply_has_code(reply, "NOSCRIPT") || request->was_evaluated ||
-        link->state != LINK_UP)
+    if (!redis_reply_has_code(reply, "NOSCRIPT") || request->was_evaluated || link->state != LINK_UP)
         return false;
     request->was_evaluated = true;
     redis_command_use_eval(request->command);

@@ -27,6 +27,7 @@ static const struct script_text scripts[SCRIPT_COUNT] = {
     [SCRIPT_REDRIVE] = {"redrive", script_source_redrive},
     [SCRIPT_DISCARD] = {"discard", script_source_discard},
     [SCRIPT_WAKE] = {"wake", script_source_wake},
+    [SCRIPT_GROUP] = {"group", script_source_group},
     [SCRIPT_HEARTBEAT] = {"heartbeat", script_source_heartbeat},
     [SCRIPT_REAP] = {"reap", script_source_reap},
     [SCRIPT_TRIM] = {"trim", script_source_trim},

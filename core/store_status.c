@@ -4,31 +4,12 @@
 #include <string.h>
 
 #include "petrel/clock.h"
+#include "petrel/redis_info.h"
 #include "store_internal.h"
 
 enum { LAG_COUNT_MAX = 10000, REDIS_MAJOR_MIN = 7 };
 
-// ---- INFO
-
-// The value of "name:value" on a line of its own.
-static struct span info_value(struct span info, const char *name)
-{
-    struct span line;
-    while (span_next(&info, '\n', &line)) {
-        struct span key;
-        if (line.size > 0 && line.data[line.size - 1] == '\r')
-            line.size--;
-        if (span_next(&line, ':', &key) && span_equals_text(key, name))
-            return line;
-    }
-    return (struct span){0};
-}
-
-static int64_t info_int(struct span info, const char *name)
-{
-    int64_t value = 0;
-    return span_to_int64(info_value(info, name), &value) ? value : 0;
-}
+// ---- the server
 
 static void copy_cut(struct span text, char *out, size_t out_size)
 {
@@ -39,13 +20,19 @@ static void copy_cut(struct span text, char *out, size_t out_size)
 
 static void read_info(struct span info, struct store_status *status)
 {
-    copy_cut(info_value(info, "redis_version"), status->redis_version, sizeof status->redis_version);
-    copy_cut(info_value(info, "maxmemory_policy"), status->maxmemory_policy,
+    copy_cut(redis_info_find(info, "redis_version"), status->redis_version,
+             sizeof status->redis_version);
+    copy_cut(redis_info_find(info, "maxmemory_policy"), status->maxmemory_policy,
              sizeof status->maxmemory_policy);
-    status->is_append_only = info_int(info, "aof_enabled") == 1;
-    status->maxmemory_bytes = info_int(info, "maxmemory");
-    status->used_memory_bytes = info_int(info, "used_memory");
-    status->replicas = (int32_t)info_int(info, "connected_slaves");
+    status->is_append_only = redis_info_int(info, "aof_enabled") == 1;
+    struct span write_status = redis_info_find(info, "aof_last_write_status");
+    status->is_append_failing = write_status.size > 0 && !span_equals_text(write_status, "ok");
+    status->is_replica = span_equals_text(redis_info_find(info, "role"), "slave");
+    struct redis_memory memory;
+    redis_info_read_memory(info, &memory);
+    status->maxmemory_bytes = memory.limit_bytes;
+    status->used_memory_bytes = memory.used_bytes;
+    status->replicas = (int32_t)redis_info_int(info, "connected_slaves");
     status->is_evicting =
         status->maxmemory_bytes > 0 && strcmp(status->maxmemory_policy, "noeviction") != 0;
 }
@@ -56,7 +43,7 @@ static int64_t time_ms(redis_reply *time)
            redis_reply_int(redis_reply_at(time, 1)) / 1000;
 }
 
-enum { SERVER_INFO, SERVER_FSYNC, SERVER_INSTANCES, SERVER_TIME, SERVER_COUNT };
+enum { SERVER_INFO, SERVER_FSYNC, SERVER_INSTANCES, SERVER_SCHEMA, SERVER_TIME, SERVER_COUNT };
 
 static enum store_result read_server(struct store *store, struct store_status *status)
 {
@@ -65,6 +52,7 @@ static enum store_result read_server(struct store *store, struct store_status *s
         [SERVER_INFO] = redis_command_create("INFO"),
         [SERVER_FSYNC] = redis_command_create("CONFIG"),
         [SERVER_INSTANCES] = redis_command_create("HLEN"),
+        [SERVER_SCHEMA] = redis_command_create("GET"),
         [SERVER_TIME] = redis_command_create("TIME"),
     };
     if (commands[SERVER_FSYNC]) {
@@ -72,18 +60,17 @@ static enum store_result read_server(struct store *store, struct store_status *s
         redis_command_add_text(commands[SERVER_FSYNC], "appendfsync");
     }
     store_add_key(store, commands[SERVER_INSTANCES], 0, KEY_INSTANCES, (struct span){0});
+    store_add_key(store, commands[SERVER_SCHEMA], 0, KEY_SCHEMA, (struct span){0});
     int64_t before_ms = clock_wall_ms();
     enum store_result result = store_call_all(store, commands, replies, SERVER_COUNT);
     if (result != STORE_OK)
         return result;
     int64_t middle_ms = before_ms + (clock_wall_ms() - before_ms) / 2;
-    result = store_judge(store, replies[SERVER_INFO]);
-    if (result == STORE_OK)
-        result = store_judge(store, replies[SERVER_INSTANCES]);
-    if (result == STORE_OK)
-        result = store_judge(store, replies[SERVER_TIME]);
-    read_info(redis_reply_span(replies[SERVER_INFO]), status);
     // Managed services often refuse CONFIG: then it stays "".
+    for (size_t i = 0; i < SERVER_COUNT && result == STORE_OK; i++)
+        result = i == SERVER_FSYNC ? STORE_OK : store_judge(store, replies[i]);
+    read_info(redis_reply_span(replies[SERVER_INFO]), status);
+    store_copy_text(replies[SERVER_SCHEMA], status->schema, sizeof status->schema);
     store_copy_text(redis_reply_at(replies[SERVER_FSYNC], 1), status->append_fsync,
                     sizeof status->append_fsync);
     status->instances = (int32_t)redis_reply_int(replies[SERVER_INSTANCES]);
@@ -203,7 +190,7 @@ static enum store_result check_version(struct store *store)
     enum store_result result = store_call(store, &command, &reply);
     if (result != STORE_OK)
         return result;
-    struct span version = info_value(redis_reply_span(reply), "redis_version");
+    struct span version = redis_info_find(redis_reply_span(reply), "redis_version");
     struct span rest = version;
     struct span major;
     uint64_t number;

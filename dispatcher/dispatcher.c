@@ -167,6 +167,8 @@ static void on_mail(void *arg, struct mail *mail)
     case MAIL_DUE:
     case MAIL_HINT:
     case MAIL_REAP:
+    case MAIL_PAUSE:
+    case MAIL_RESUME:
     case MAIL_DRAIN:
     case MAIL_STOP:
         assert(!"a letter for a worker");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared by dispatcher.c (start, drain, stop) and fleet.c (heartbeat, takeover, trimming), by nobody else.
+// Shared by dispatcher.c (start, drain, stop), fleet.c (heartbeat, takeover) and keeper.c (Redis's memory, its past,
+// its losses), by nobody else.
 #ifndef PETREL_DISPATCHER_INTERNAL_H
 #define PETREL_DISPATCHER_INTERNAL_H
 
@@ -34,6 +35,11 @@ struct dispatcher {
     bool must_look; // a dead consumer was seen that couldn't be taken over whole yet
     struct reap_job reaps[REAPS_MAX];
     uint32_t next_reaper;
+    // keeper.c
+    bool is_intake_paused;
+    bool is_trimming[SHARDS_MAX];
+    int64_t waiting[SHARDS_MAX]; // what Redis held when it was last asked: entries not settled …
+    int64_t parked[SHARDS_MAX];  // … and parked deliveries
     // the end
     uint32_t drained_count, stopped_count;
     uint32_t open_parts; // handles and connections not closed yet
@@ -49,5 +55,12 @@ void fleet_on_reaped(struct dispatcher *dispatcher, const struct note *note);
 void fleet_leave(struct dispatcher *dispatcher, void (*done)(struct dispatcher *dispatcher));
 void fleet_add_key(const struct dispatcher *dispatcher, struct redis_command *command,
                    uint32_t shard, enum key_name name);
+
+// ---- keeper.c
+// Once a second while Redis answers: trims, and pauses the intake while Redis is nearly full.
+void keeper_on_beat(struct dispatcher *dispatcher);
+// Redis has lost what it held (FLUSHALL, started without its files), or only this instance, which others took for
+// dead: makes again what is ours to make. `is_all_lost`: tells what is known to be lost.
+void keeper_on_forgotten(struct dispatcher *dispatcher, bool is_all_lost);
 
 #endif

@@ -7,6 +7,7 @@
 #include "petrel/config.h"
 #include "petrel/event.h"
 #include "petrel/keys.h"
+#include "petrel/redis_command.h"
 #include "petrel/redis_url.h"
 #include "petrel/snapshot.h"
 
@@ -14,7 +15,11 @@ enum {
     WORKERS_MAX = 256,
     INSTANCE_ID_SIZE = 96,
     CONSUMER_SIZE = INSTANCE_ID_SIZE + 8,
-    REDIS_COMMAND_TIMEOUT_MS = 5000,
+    // Longer than Redis stands still by itself (a fork, a slow disk: it waits 2 s for an fsync), short enough to
+    // notice a connection that died without a word.
+    REDIS_COMMAND_TIMEOUT_MS = 3000,
+    // Of blocking reads. Short, because a connection that died silently meanwhile is noticed only after it.
+    REDIS_BLOCK_MS = 1000,
     // Lease of a claimed delivery, and how often it is renewed while its attempt runs: three renewals may be
     // missed. Short, so that a dead instance's deliveries are due again within seconds.
     LEASE_MS = 6000,
@@ -42,10 +47,12 @@ enum mail_kind {
     MAIL_DELIVERY, // struct delivery, from its origin to its home
     MAIL_RETURN,   // struct delivery, settled, back to its origin
     MAIL_SNAPSHOT, // struct note: the new subscription table (a reference), with the changes until `text`
-    MAIL_GUARD, // struct note: another guard (a reference)
-    MAIL_DUE,   // struct note: look at the queue of subscription `text` in `shard`
-    MAIL_HINT,  // struct note: something in `shard` is due in `delay_ms`
-    MAIL_REAP,  // struct note: take over what consumer `text` holds in `shard`
+    MAIL_GUARD,  // struct note: another guard (a reference)
+    MAIL_DUE,    // struct note: look at the queue of subscription `text` in `shard`
+    MAIL_HINT,   // struct note: something in `shard` is due in `delay_ms`
+    MAIL_REAP,   // struct note: take over what consumer `text` holds in `shard`
+    MAIL_PAUSE,  // read no new events …
+    MAIL_RESUME, // … until this
     MAIL_DRAIN,
     MAIL_STOP,
     // to the supervisor
@@ -80,6 +87,10 @@ static inline uint32_t engine_claimer(const struct engine *engine, uint32_t shar
 {
     return shard % engine->worker_count;
 }
+
+// Makes the consumer group of a shard where there is none (group.lua), and tells of it once it is answered.
+struct redis_command *engine_create_group_command(const struct engine *engine, uint32_t shard);
+void engine_tell_group_created(uint32_t shard, redis_reply *reply);
 
 void engine_format_consumer(const struct engine *engine, uint32_t worker, char out[CONSUMER_SIZE]);
 

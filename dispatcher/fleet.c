@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// This process among its like: says that it lives, learns who doesn't, has what the dead held taken over,
-// trims the settled past.
+// This process among its like: says that it lives, learns who doesn't, has what the dead held taken over.
 //
 // After an outage of Redis every heartbeat is old, and the first instance back would take the others for dead.
 // So an instance judges only after its own heartbeats have gone out without a gap for instance_timeout: by
@@ -15,7 +14,6 @@
 #include "worker.h"
 
 enum {
-    TRIM_EVERY = 5,      // heartbeats
     LOOK_ROUND_EVERY = 5 // heartbeats between looks for consumers of instances nobody knows
 };
 
@@ -26,17 +24,17 @@ void fleet_add_key(const struct dispatcher *dispatcher, struct redis_command *co
     redis_command_add_key(command, &key);
 }
 
+static void on_group_created(void *arg, redis_reply *reply)
+{
+    engine_tell_group_created((uint32_t)(uintptr_t)arg, reply);
+}
+
 void fleet_create_groups(struct dispatcher *dispatcher)
 {
     for (uint32_t shard = 0; shard < dispatcher->engine.keys.shards; shard++) {
-        struct redis_command *command = redis_command_create("XGROUP");
-        redis_command_add_text(command, "CREATE");
-        fleet_add_key(dispatcher, command, shard, KEY_EVENTS);
-        redis_command_add_text(command, KEYS_GROUP);
-        redis_command_add_text(command, "0");
-        redis_command_add_text(command, "MKSTREAM");
-        // BUSYGROUP is the usual answer: it is there.
-        redis_link_send(dispatcher->commands, &command, 0, NULL, NULL);
+        struct redis_command *command = engine_create_group_command(&dispatcher->engine, shard);
+        redis_link_send(dispatcher->commands, &command, 0, on_group_created,
+                        (void *)(uintptr_t)shard);
     }
 }
 
@@ -178,6 +176,10 @@ static void on_beat_answered(void *arg, redis_reply *reply)
             log_warn("Redis refused the heartbeat", LOG_SPAN("why", redis_reply_span(reply)));
         return;
     }
+    bool was_known = redis_reply_int(redis_reply_at(reply, 3)) == 1;
+    bool is_all_lost = redis_reply_int(redis_reply_at(reply, 4)) == 1;
+    if (dispatcher->last_beat_ms && (!was_known || is_all_lost))
+        keeper_on_forgotten(dispatcher, is_all_lost);
     if (!dispatcher->beating_since_ms || now_ms - dispatcher->last_beat_ms > timeout_ms / 2)
         dispatcher->beating_since_ms = now_ms;
     dispatcher->last_beat_ms = now_ms;
@@ -204,25 +206,13 @@ static void beat(struct dispatcher *dispatcher)
     describe(dispatcher, &description);
     struct redis_command *command = redis_command_create_script(SCRIPT_HEARTBEAT);
     fleet_add_key(dispatcher, command, 0, KEY_INSTANCES);
+    fleet_add_key(dispatcher, command, 0, KEY_SCHEMA);
     redis_command_add_text(command, dispatcher->engine.instance);
     redis_command_add_span(command, text_span(&description));
     redis_command_add_int(command, dispatcher->options.config->instance_timeout_ms);
+    redis_command_add_text(command, KEYS_SCHEMA_VERSION);
     text_fini(&description);
     redis_link_send(dispatcher->commands, &command, 0, on_beat_answered, dispatcher);
-}
-
-static void trim(struct dispatcher *dispatcher)
-{
-    const struct config *config = dispatcher->options.config;
-    for (uint32_t shard = 0; shard < dispatcher->engine.keys.shards; shard++) {
-        struct redis_command *command = redis_command_create_script(SCRIPT_TRIM);
-        fleet_add_key(dispatcher, command, shard, KEY_EVENTS);
-        fleet_add_key(dispatcher, command, shard, KEY_MARKS);
-        redis_command_add_text(command, KEYS_GROUP);
-        redis_command_add_int(command, (int64_t)config->retain_events);
-        redis_command_add_int(command, config->retain_age_ms);
-        redis_link_send(dispatcher->commands, &command, 0, NULL, NULL);
-    }
 }
 
 void fleet_on_beat(struct dispatcher *dispatcher)
@@ -231,8 +221,7 @@ void fleet_on_beat(struct dispatcher *dispatcher)
         return;
     dispatcher->beats++;
     beat(dispatcher);
-    if (dispatcher->beats % TRIM_EVERY == 0)
-        trim(dispatcher);
+    keeper_on_beat(dispatcher);
 }
 
 // ---- leaving

@@ -17,8 +17,6 @@
 
 enum {
     READ_AT_MOST = 64, // entries per shard and read
-    BLOCK_MS = 5000,
-    RETRY_MS = 200,
 };
 
 void intake_add_key(const struct intake *intake, struct redis_command *command, uint32_t shard,
@@ -35,38 +33,6 @@ size_t intake_room(const struct intake *intake)
     size_t limit = 2 * (size_t)intake->worker->engine->slots + READ_AT_MOST;
     size_t used = intake->fanned_out > intake->in_hand ? intake->fanned_out : intake->in_hand;
     return used < limit ? limit - used : 0;
-}
-
-// ---- the group
-
-static void on_group_created(void *arg, redis_reply *reply)
-{
-    struct intake *intake = arg;
-    intake->unanswered--;
-    (void)reply;
-    intake->reads_on = true;
-    intake_read(intake);
-}
-
-// From the start of the stream, not its end: what was added while there was no group is not to be lost.
-static void create_groups(struct intake *intake)
-{
-    metrics_add(METRIC_REDIS_ERRORS, 1);
-    log_warn("the consumer group is missing in Redis: creating it from the start of the stream",
-             LOG_STR("group", KEYS_GROUP));
-    uint32_t shards = intake->worker->engine->keys.shards;
-    for (uint32_t shard = 0; shard < shards; shard++) {
-        struct redis_command *command = redis_command_create("XGROUP");
-        redis_command_add_text(command, "CREATE");
-        intake_add_key(intake, command, shard, KEY_EVENTS, "");
-        redis_command_add_text(command, KEYS_GROUP);
-        redis_command_add_text(command, "0");
-        redis_command_add_text(command, "MKSTREAM");
-        bool is_last = shard + 1 == shards;
-        intake->unanswered += is_last;
-        redis_link_send(intake->worker->commands, &command, 0, is_last ? on_group_created : NULL,
-                        intake);
-    }
 }
 
 // ---- reading
@@ -90,29 +56,19 @@ void intake_review(struct intake *intake)
     span_copy(SPAN("0"), intake->review_from, sizeof intake->review_from);
 }
 
-static void on_retry_timer(uv_timer_t *timer)
-{
-    intake_read(timer->data);
-}
-
 static void on_read(void *arg, redis_reply *reply)
 {
     struct intake *intake = arg;
-    intake->reads_on = redis_reply_is_ok(reply);
     intake->awaits_newest = true;
     if (!reply) {
         intake->must_review = true;
         return; // read on when the link is up again
     }
-    if (redis_reply_has_code(reply, "NOGROUP")) {
-        create_groups(intake);
-        return;
-    }
     if (redis_reply_is_error(reply)) {
-        log_warn("Redis refused to give events", LOG_SPAN("why", redis_reply_span(reply)));
-        uv_timer_start(&intake->retry_timer, on_retry_timer, RETRY_MS, 0);
+        intake_on_refused(intake, reply);
         return;
     }
+    intake->refusals = 0;
     bool is_trusted = !worker_has_thawed(intake->worker, intake->read_thaws);
     if (!is_trusted)
         intake_review(intake);
@@ -127,8 +83,7 @@ static void on_read(void *arg, redis_reply *reply)
 void intake_on_read_ended(struct intake *intake)
 {
     intake->is_reading = false;
-    if (intake->reads_on)
-        intake_read(intake);
+    intake_read(intake);
     worker_check_drained(intake->worker);
 }
 
@@ -137,15 +92,14 @@ static void on_reviewed(void *arg, redis_reply *reply)
     struct intake *intake = arg;
     intake->is_reading = false;
     if (!redis_reply_is_ok(reply)) {
-        if (reply && redis_reply_has_code(reply, "NOGROUP")) {
+        if (redis_reply_has_code(reply, "NOGROUP"))
             intake->must_review = false; // nothing is pending then
-            create_groups(intake);
-        } else if (reply) {
-            uv_timer_start(&intake->retry_timer, on_retry_timer, RETRY_MS, 0);
-        }
+        if (reply)
+            intake_on_refused(intake, reply);
         worker_check_drained(intake->worker);
         return;
     }
+    intake->refusals = 0;
     if (worker_has_thawed(intake->worker, intake->read_thaws)) {
         intake_review(intake);
         intake_read(intake);
@@ -193,14 +147,14 @@ static void read_new(struct intake *intake, size_t count)
     struct redis_command *command = read_command(intake, count);
     uint32_t shards = intake->worker->engine->keys.shards;
     redis_command_add_text(command, "BLOCK");
-    redis_command_add_int(command, BLOCK_MS);
+    redis_command_add_int(command, REDIS_BLOCK_MS);
     redis_command_add_text(command, "STREAMS");
     for (uint32_t shard = 0; shard < shards; shard++)
         intake_add_key(intake, command, shard, KEY_EVENTS, "");
     for (uint32_t shard = 0; shard < shards; shard++)
         redis_command_add_text(command, ">");
-    redis_link_send(intake->reader, &command, BLOCK_MS, on_read, intake);
-    intake_fresh_ask(intake, BLOCK_MS);
+    redis_link_send(intake->reader, &command, REDIS_BLOCK_MS, on_read, intake);
+    intake_fresh_ask(intake, REDIS_BLOCK_MS);
 }
 
 void intake_read(struct intake *intake)
@@ -212,8 +166,9 @@ void intake_read(struct intake *intake)
         intake_resume_reap(intake);
         return;
     }
-    if (intake->is_reading || !redis_link_is_up(intake->reader) ||
-        !redis_link_is_up(intake->worker->commands))
+    if (intake->is_reading || intake->is_paused || !redis_link_is_up(intake->reader) ||
+        !redis_link_is_up(intake->worker->commands) ||
+        uv_is_active((uv_handle_t *)&intake->retry_timer))
         return;
     size_t count = intake_room(intake);
     // Not for a handful: reads stay worth their round trip.
@@ -242,6 +197,7 @@ static void on_reader_up(void *arg)
     struct redis_command *command = redis_command_create("CLIENT");
     redis_command_add_text(command, "ID");
     redis_link_send(intake->reader, &command, 0, on_client_id, intake);
+    uv_timer_stop(&intake->retry_timer); // what was refused there may be granted here
     if (intake->must_review)
         intake_review(intake); // from the start
     intake_read(intake);
@@ -264,6 +220,15 @@ void intake_on_snapshot(struct intake *intake)
     intake->is_started = true;
     intake_fresh_on_snapshot(intake);
     if (is_first)
+        intake_read(intake);
+}
+
+void intake_pause(struct intake *intake, bool is_paused)
+{
+    intake->is_paused = is_paused;
+    if (is_paused)
+        intake_unblock(intake);
+    else
         intake_read(intake);
 }
 

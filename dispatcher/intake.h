@@ -34,6 +34,8 @@ struct intake *intake_create(struct worker *worker);
 void intake_on_snapshot(struct intake *intake);
 // The worker's connection for commands came up: nothing is read while it is down.
 void intake_on_commands_up(struct intake *intake);
+// While Redis is nearly full: what is read would only be parked there. What is in hand goes on.
+void intake_pause(struct intake *intake, bool is_paused);
 void intake_stop(struct intake *intake); // reads nothing more
 // While stopping: ends a blocking read. Repeated, since one that overtakes its read has no effect.
 void intake_unblock(struct intake *intake);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared by intake.c (reading), intake_takeover.c (what dead consumers hold) and intake_arrivals.c (parsing,
-// fan-out, settling), by nobody else.
+// Shared by intake.c (reading), intake_refused.c (when Redis won't give), intake_takeover.c (what dead consumers hold)
+// and intake_arrivals.c (parsing, fan-out, settling), by nobody else.
 #ifndef PETREL_INTAKE_INTERNAL_H
 #define PETREL_INTAKE_INTERNAL_H
 
@@ -15,8 +15,8 @@ struct intake {
     char consumer[CONSUMER_SIZE];
     struct redis_link *reader; // for blocking reads
     int64_t reader_id;         // CLIENT ID of the reader; 0: unknown
-    bool is_started, is_stopped, is_reading;
-    bool reads_on;       // after the read under way
+    bool is_started, is_stopped, is_paused, is_reading;
+    unsigned refusals;   // error replies to reads in a row
     uint32_t read_thaws; // worker->thaws when the read under way was sent
     bool must_review; // what Redis gave us in a reply that never came, or came too late, is to be found again
     uint32_t review_shard;
@@ -57,5 +57,7 @@ void intake_on_note_timer(uv_timer_t *timer);
 // Matches and sends out. `settled`: the deliveries done before, or NULL.
 void intake_fan_out(struct intake *intake, struct arrival *arrival, redis_reply *settled);
 void intake_on_read_ended(struct intake *intake);
+// A read was answered with an error: makes the group if that is what is missing, and reads again later.
+void intake_on_refused(struct intake *intake, redis_reply *reply);
 
 #endif

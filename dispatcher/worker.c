@@ -235,6 +235,10 @@ static void open_note(struct worker *worker, struct note *note)
     case MAIL_REAP:
         intake_reap(worker->intake, note->shard, note->text);
         break;
+    case MAIL_PAUSE:
+    case MAIL_RESUME:
+        intake_pause(worker->intake, note->mail.kind == MAIL_PAUSE);
+        break;
     case MAIL_DRAIN:
         drain(worker);
         break;

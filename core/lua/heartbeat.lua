@@ -1,12 +1,13 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- An instance says that it lives, and learns who else does.
--- KEYS: instances
--- ARGV: own instance id, own description (JSON), ms of silence after which an instance is dead
--- Returns {now ms, {live instance id …}, {dead instance id …}}. A value is "<heartbeat ms> <description>".
+-- KEYS: instances, schema
+-- ARGV: own instance id, own description (JSON), ms of silence after which an instance is dead, layout's version
+-- Returns {now ms, {live instance id …}, {dead instance id …}, 1 when the instance was known or 0, 1 when the
+-- layout's version was missing or 0 (Redis has lost everything)}. A value is "<heartbeat ms> <description>".
 local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- Removed first: an instance isn't dead because Redis is full (see claim.lua).
-redis.call("HDEL", KEYS[1], ARGV[1])
+local was_known = redis.call("HDEL", KEYS[1], ARGV[1])
 redis.call("HSET", KEYS[1], ARGV[1], now .. " " .. ARGV[2])
 local live, dead = {}, {}
 local all = redis.call("HGETALL", KEYS[1])
@@ -18,4 +19,9 @@ for i = 1, #all, 2 do
         live[#live + 1] = all[i]
     end
 end
-return { now, live, dead }
+local is_lost = 0
+if redis.call("EXISTS", KEYS[2]) == 0 then
+    redis.call("SET", KEYS[2], ARGV[4])
+    is_lost = 1
+end
+return { now, live, dead, was_known, is_lost }

@@ -43,6 +43,9 @@ struct config {
     int64_t dedupe_window_ms;
     uint64_t retain_events;      // entries of the stream kept after they are settled; by count …
     int64_t retain_age_ms;       // … and by age; 0 = no bound by age ("100000" or "100000,7d")
+    uint32_t memory_watermark;   // percent of Redis's maxmemory at which reading stops; 0 = never
+    uint32_t publish_replicas;   // that must have an event before it is accepted by POST /v1/events
+    bool require_durability;     // refuse to start on a Redis without AOF and noeviction
     int64_t instance_timeout_ms; // a silent instance is taken for dead after this
     int64_t rotation_grace_ms;   // how long a rotated secret keeps signing
     uint64_t attempts_log;       // entries kept in the attempts stream, per shard

@@ -28,6 +28,7 @@ enum metric { // those of one family stand together
     METRIC_CONNECTIONS_OPENED,
     METRIC_LEASES_LOST, // a script refused us: somebody else took the delivery over
     METRIC_DATA_LOSS,   // an entry or payload that Redis no longer has
+    METRIC_GROUPS_CREATED,
     METRIC_REDIS_CONNECTS, // tries
     METRIC_REDIS_RECONNECTS,
     METRIC_REDIS_ERRORS,
@@ -40,6 +41,7 @@ enum metric { // those of one family stand together
     METRIC_WORKERS, // that do their work: from the first table and connection until they drain
     METRIC_TABLE_SUBSCRIPTIONS, // in the workers' tables, summed over workers
     METRIC_REDIS_DISCONNECTED,
+    METRIC_INTAKE_PAUSED, // 1 while Redis is nearly full
     METRIC_COUNT
 };
 

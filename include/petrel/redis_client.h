@@ -15,6 +15,9 @@ enum { REDIS_CLIENT_ERROR_SIZE = 240 };
 struct redis_client *redis_client_create(const struct redis_url *url, int64_t timeout_ms);
 void redis_client_destroy(struct redis_client **client);
 
+// For the calls from now on.
+void redis_client_set_timeout(struct redis_client *client, int64_t timeout_ms);
+
 // Sends the command (destroys it, sets *command NULL) and waits. NULL when Redis can't be reached or
 // doesn't answer in time: redis_client_error says why. An error reply of Redis is a reply.
 // The caller frees the reply. A script unknown to Redis is loaded and sent again.

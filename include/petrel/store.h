@@ -230,13 +230,16 @@ void store_rejected_fini(struct store_rejected_list *list);
 struct store_status { // over all shards
     int64_t stream_length, stream_lag, stream_pending;
     int64_t parked, dead, rejected;
-    bool has_group;      // in every shard that has a stream
-    bool is_append_only; // AOF on
-    bool is_evicting;    // a maxmemory policy other than noeviction, with maxmemory set
+    bool has_group;         // in every shard that has a stream
+    bool is_append_only;    // AOF on
+    bool is_append_failing; // its last write failed
+    bool is_replica;
+    bool is_evicting; // a maxmemory policy other than noeviction, with maxmemory set
     char redis_version[32];
     char append_fsync[16];
     char maxmemory_policy[32];
-    int64_t maxmemory_bytes, used_memory_bytes;
+    int64_t maxmemory_bytes, used_memory_bytes; // used: what counts against it
+    char schema[32];                            // the layout's version; "" when there is none
     int32_t replicas;
     int64_t clock_skew_ms; // Redis's TIME minus ours
     int32_t instances;

@@ -1,71 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The contract of every Lua script, on a real redis-server: what it changes, that sending it again changes
 // nothing, that a lost lease fences it off, that references count right, and what happens when Redis is full.
-#include "redis_server.h"
-#include "unit.h"
-
-static struct redis_server server;
-#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
-#define ASK(...) REDIS_ASK(&server, __VA_ARGS__)
-
-static const char *eval(enum script script, const char *const *key_names, const char *const *args)
-{
-    struct redis_command *command = redis_command_create_script(script);
-    for (; *key_names; key_names++) {
-        struct key key;
-        key.size = (size_t)snprintf(key.data, sizeof key.data, "t:%s", *key_names);
-        redis_command_add_key(command, &key);
-    }
-    for (; *args; args++)
-        redis_command_add_text(command, *args);
-    return redis_server_answer(&server, redis_client_call(server.client, &command));
-}
-
-// The first number of an answer "[now …": scripts answer with Redis's time.
-static int64_t first_number(const char *answer)
-{
-    return strtoll(answer + (*answer == '['), NULL, 10);
-}
-
-// What follows it.
-static const char *after_first(const char *answer)
-{
-    const char *space = strchr(answer, ' ');
-    return space ? space + 1 : "";
-}
-
-static void fresh(void)
-{
-    CHECK_STR(ASK("FLUSHALL"), "OK");
-    CHECK_STR(ASK("CONFIG", "SET", "maxmemory", "0"), "OK");
-    CHECK_STR(ASK("XGROUP", "CREATE", "t:events", "petrel", "0", "MKSTREAM"), "OK");
-}
-
-static char entry[64];
-
-// Adds an entry and reads it as the consumer; `entry` is its id.
-static const char *read_one(const char *consumer)
-{
-    snprintf(entry, sizeof entry, "%s", ASK("XADD", "t:events", "*", "type", "a.b", "data", "{}"));
-    ASK("XREADGROUP", "GROUP", "petrel", consumer, "COUNT", "1", "STREAMS", "t:events", ">");
-    return entry;
-}
-
-static void become_full(void)
-{
-    CHECK_STR(ASK("CONFIG", "SET", "maxmemory-policy", "noeviction"), "OK");
-    CHECK_STR(ASK("CONFIG", "SET", "maxmemory", "1"), "OK");
-}
-
-static void become_roomy(void)
-{
-    CHECK_STR(ASK("CONFIG", "SET", "maxmemory", "0"), "OK");
-}
-
-static bool is_oom(const char *answer)
-{
-    return strncmp(answer, "!OOM", 4) == 0;
-}
+#include "script_calls.h"
 
 // Everything in the database as one digest: "nothing has changed" is one comparison.
 static char digest[64];
@@ -689,9 +625,11 @@ TEST(what_is_parked_can_leave_a_full_redis)
 TEST(a_full_redis_makes_nobody_look_dead)
 {
     fresh();
+    ASK("SET", "t:schema", "1");
     become_full();
-    const char *answer = eval(SCRIPT_HEARTBEAT, WORDS("instances"), WORDS("i1", "{}", "6000"));
-    CHECK_STR(after_first(answer), "[i1] []]");
+    const char *answer =
+        eval(SCRIPT_HEARTBEAT, WORDS("instances", "schema"), WORDS("i1", "{}", "6000", "1"));
+    CHECK_STR(after_first(answer), "[i1] [] 0 0]");
     become_roomy();
 }
 
@@ -711,13 +649,28 @@ TEST(heartbeat_tells_the_living_from_the_dead)
     fresh();
     ASK("HSET", "t:instances", "old", "1000 {}", "odd", "nonsense");
     const char *answer =
-        eval(SCRIPT_HEARTBEAT, WORDS("instances"), WORDS("me", "{\"a\":1}", "6000"));
+        eval(SCRIPT_HEARTBEAT, WORDS("instances", "schema"), WORDS("me", "{\"a\":1}", "6000", "1"));
     CHECK(is_about(first_number(answer), clock_wall_ms()));
     CHECK(strstr(answer, "[me]") != NULL);
     CHECK(strstr(answer, "[old odd]") != NULL || strstr(answer, "[odd old]") != NULL);
     const char *value = ASK("HGET", "t:instances", "me");
     CHECK(is_about(strtoll(value, NULL, 10), clock_wall_ms()));
     CHECK_STR(after_first(value), "{\"a\":1}");
+}
+
+static const char *beat(const char *instance)
+{
+    return eval(SCRIPT_HEARTBEAT, WORDS("instances", "schema"), WORDS(instance, "{}", "6000", "1"));
+}
+
+TEST(heartbeat_tells_that_redis_has_lost_everything_and_who_was_forgotten)
+{
+    fresh();
+    ASK("FLUSHALL");
+    CHECK(strstr(beat("me"), "[] 0 1]") != NULL);
+    CHECK_STR(ASK("GET", "t:schema"), "1");
+    CHECK(strstr(beat("me"), "[] 1 0]") != NULL);
+    CHECK(strstr(beat("you"), "[] 0 0]") != NULL);
 }
 
 // ---- reap
@@ -753,91 +706,6 @@ TEST(reap_without_the_group_is_an_error_not_a_success)
     ASK("XGROUP", "DESTROY", "t:events", "petrel");
     CHECK(strncmp(eval(SCRIPT_REAP, WORDS("events"), WORDS("petrel", "dead", "me", "5")),
                   "!NOGROUP", 8) == 0);
-}
-
-// ---- trim
-
-static const char *trim(const char *count, const char *age_ms)
-{
-    return eval(SCRIPT_TRIM, WORDS("events", "marks"), WORDS("petrel", count, age_ms));
-}
-
-static void settle(int count)
-{
-    for (int i = 0; i < count; i++) {
-        read_one("c");
-        ASK("XACK", "t:events", "petrel", entry);
-    }
-}
-
-TEST(trim_by_count_goes_by_marks_and_keeps_more_rather_than_less)
-{
-    fresh();
-    settle(10);
-    CHECK_STR(trim("5", "0"), "0"); // the first mark is made now
-    settle(5);
-    CHECK_STR(trim("5", "0"), "9"); // below the mark, which itself stays
-    CHECK_STR(ASK("XLEN", "t:events"), "6");
-    CHECK_STR(trim("5", "0"), "0");
-}
-
-TEST(trim_never_takes_what_is_pending_or_unread)
-{
-    fresh();
-    settle(3);
-    read_one("c"); // pending
-    settle(3);
-    for (int i = 0; i < 4; i++)
-        ASK("XADD", "t:events", "*", "type", "unread");
-    trim("0", "0");
-    ASK("XADD", "t:events", "*", "type", "unread");
-    trim("0", "0");
-    CHECK_STR(ASK("XLEN", "t:events"), "9"); // the pending one, 3 settled behind it, 5 unread
-}
-
-TEST(trim_heeds_other_groups_too)
-{
-    fresh();
-    settle(5);
-    ASK("XGROUP", "CREATE", "t:events", "audit", "0");
-    trim("0", "0");
-    settle(1);
-    CHECK_STR(trim("0", "0"), "0");
-}
-
-TEST(trim_by_age)
-{
-    fresh();
-    ASK("XADD", "t:events", "1000-0", "type", "old");
-    ASK("XREADGROUP", "GROUP", "petrel", "c", "STREAMS", "t:events", ">");
-    ASK("XACK", "t:events", "petrel", "1000-0");
-    settle(2);
-    CHECK_STR(trim("1000", "60000"), "1");
-    CHECK_STR(ASK("XLEN", "t:events"), "2");
-}
-
-TEST(trim_works_when_full_because_it_makes_room)
-{
-    fresh();
-    settle(10);
-    trim("2", "0");
-    settle(5);
-    trim("2", "0");
-    settle(5);
-    become_full();
-    CHECK(first_number(trim("2", "0")) > 0);
-    become_roomy();
-}
-
-TEST(trim_without_stream_or_group_does_nothing)
-{
-    fresh();
-    settle(2);
-    ASK("XGROUP", "DESTROY", "t:events", "petrel");
-    CHECK_STR(trim("0", "0"), "0");
-    ASK("DEL", "t:events");
-    CHECK_STR(trim("0", "0"), "0");
-    CHECK_STR(ASK("DBSIZE"), "0");
 }
 
 // ---- subscription_put

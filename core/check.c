@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The judgements of `petrel check`. FAIL: an accepted event can be lost, or petrel won't run. warn: the promise
+// The judgements of `petrel check` and /readyz. FAIL: an accepted event can be lost, or petrel won't run. warn: the promise
 // holds, but for less than one would think, or something wants a look. Pure: takes what was read.
-#include "check.h"
+#include "petrel/check.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "petrel/redis_info.h"
 
 enum {
     SKEW_WARN_MS = 2000,
@@ -35,6 +38,13 @@ void check_add(struct check_report *report, const struct check_finding *finding)
     report->items[report->count++] = *finding;
     if (finding->level > report->worst)
         report->worst = finding->level;
+    report->is_blocked = report->is_blocked || finding->is_blocking;
+}
+
+static void block(struct check_report *report)
+{
+    report->items[report->count - 1].is_blocking = true;
+    report->is_blocked = true;
 }
 
 __attribute__((format(printf, 5, 6))) static void add(struct check_report *report, const char *name,
@@ -58,30 +68,46 @@ static void check_version(struct check_report *report, const struct store_status
     add(report, "redis_version", is_new ? CHECK_OK : CHECK_FAIL,
         is_new ? "new enough" : "petrel needs Redis 7.0 or newer and refuses to start", "%s",
         status->redis_version);
+    if (!is_new)
+        block(report);
 }
 
-void check_schema(struct check_report *report, struct span stored)
+static void check_schema(struct check_report *report, const struct store_status *status)
 {
-    if (stored.size == 0)
+    if (status->schema[0] == '\0') {
         add(report, "layout", CHECK_OK, "written at the first start", "none yet");
-    else if (span_equals_text(stored, KEYS_SCHEMA_VERSION))
+    } else if (strcmp(status->schema, KEYS_SCHEMA_VERSION) == 0) {
         add(report, "layout", CHECK_OK, "this petrel's own", "version " KEYS_SCHEMA_VERSION);
-    else
+    } else {
         add(report, "layout", CHECK_FAIL,
             "another petrel's data: this one refuses to start; upgrade, or use another --namespace",
-            "version %.*s", SPAN_FMT(stored));
+            "version %s", status->schema);
+        block(report);
+    }
+}
+
+static void check_role(struct check_report *report, const struct store_status *status)
+{
+    add(report, "role", status->is_replica ? CHECK_FAIL : CHECK_OK,
+        status->is_replica ? "it refuses writes: give the master's address, or the sentinels' with "
+                             "redis+sentinel://"
+                           : "it takes writes",
+        "%s", status->is_replica ? "replica" : "master");
+    if (status->is_replica)
+        block(report);
 }
 
 static void check_group(struct check_report *report, const struct store_status *status)
 {
-    if (status->has_group)
+    if (status->has_group) {
         add(report, "consumer_group", CHECK_OK, "who reads what is kept track of", "%s",
             status->stream_length > 0 ? "present" : "present or not needed yet");
-    else
+    } else {
         add(report, "consumer_group", CHECK_WARN,
-            "events wait in the stream; the next dispatcher makes the group and reads from the "
-            "beginning",
+            "events wait in the stream; a dispatcher makes the group and misses none of them",
             "missing");
+        block(report);
+    }
     add(report, "instances", status->instances > 0 ? CHECK_OK : CHECK_WARN,
         status->instances > 0 ? "events are being read"
                               : "no dispatcher runs: events wait in the stream",
@@ -96,7 +122,13 @@ static void check_append_only(struct check_report *report, const struct store_st
             "off");
         return;
     }
-    add(report, "append_only_file", CHECK_OK, "what Redis accepted survives its restart", "on");
+    if (status->is_append_failing) {
+        add(report, "append_only_file", CHECK_FAIL,
+            "Redis can't write it (a full disk?) and refuses events until it can", "on, failing");
+        block(report);
+    } else {
+        add(report, "append_only_file", CHECK_OK, "what Redis accepted survives its restart", "on");
+    }
     if (strcmp(status->append_fsync, "always") == 0)
         add(report, "append_fsync", CHECK_OK, "a power cut loses nothing", "always");
     else if (strcmp(status->append_fsync, "everysec") == 0)
@@ -127,12 +159,23 @@ static void check_memory(struct check_report *report, const struct store_status 
             "not set, %" PRId64 " MiB used", status->used_memory_bytes >> 20);
         return;
     }
-    int64_t percent = status->used_memory_bytes / (status->maxmemory_bytes / 100 + 1);
-    bool is_full = percent >= MEMORY_WARN_PERCENT;
-    add(report, "maxmemory", is_full ? CHECK_WARN : CHECK_OK,
-        is_full ? "nearly full: soon producers get errors and dispatchers stop reading"
-                : "room for a backlog",
+    const struct redis_memory memory = {.used_bytes = status->used_memory_bytes,
+                                        .limit_bytes = status->maxmemory_bytes};
+    int64_t percent = redis_memory_percent(&memory);
+    bool is_full = percent >= 100;
+    bool is_nearly_full = percent >= MEMORY_WARN_PERCENT;
+    add(report, "maxmemory",
+        is_full          ? CHECK_FAIL
+        : is_nearly_full ? CHECK_WARN
+                         : CHECK_OK,
+        is_full ? "full: producers get errors, nothing accepted is lost; deliver, delete dead "
+                  "letters, or raise maxmemory"
+        : is_nearly_full ? "nearly full: dispatchers stop reading at memory_watermark, at 100 % "
+                           "producers get errors"
+                         : "room for a backlog",
         "%" PRId64 " MiB, %" PRId64 " %% used", status->maxmemory_bytes >> 20, percent);
+    if (is_full)
+        block(report);
 }
 
 static void check_clock(struct check_report *report, const struct store_status *status)
@@ -149,7 +192,7 @@ static void check_clock(struct check_report *report, const struct store_status *
             "Redis %+" PRId64 " ms", status->clock_skew_ms);
 }
 
-static void check_contents(struct check_report *report, const struct store_status *status)
+void check_contents(struct check_report *report, const struct store_status *status)
 {
     add(report, "stream", CHECK_OK, "events not yet read, and read but not settled",
         "lag %" PRId64 ", pending %" PRId64, status->stream_lag, status->stream_pending);
@@ -168,6 +211,8 @@ static void check_contents(struct check_report *report, const struct store_statu
 void check_redis_status(struct check_report *report, const struct store_status *status)
 {
     check_version(report, status);
+    check_schema(report, status);
+    check_role(report, status);
     check_append_only(report, status);
     check_memory(report, status);
     add(report, "replicas", status->replicas > 0 ? CHECK_OK : CHECK_WARN,
@@ -177,7 +222,44 @@ void check_redis_status(struct check_report *report, const struct store_status *
         "%" PRId32, status->replicas);
     check_clock(report, status);
     check_group(report, status);
-    check_contents(report, status);
+}
+
+void check_links(struct check_report *report, int64_t disconnected)
+{
+    add(report, "links", disconnected > 0 ? CHECK_FAIL : CHECK_OK,
+        disconnected > 0
+            ? "a part of this process has no connection to Redis; it tries again by itself"
+            : "every part of this process is connected to Redis",
+        "%" PRId64 " down", disconnected);
+    if (disconnected > 0)
+        block(report);
+}
+
+void check_workers(struct check_report *report, int64_t at_work, uint32_t workers)
+{
+    bool is_complete = at_work >= (int64_t)workers;
+    add(report, "workers", is_complete ? CHECK_OK : CHECK_FAIL,
+        is_complete ? "events are delivered" : "the dispatcher isn't at work: it is starting, or draining",
+        "%" PRId64 " of %" PRIu32 " at work", at_work, workers);
+    if (!is_complete)
+        block(report);
+}
+
+const struct check_finding *check_require_durability(struct check_report *report)
+{
+    static const char *const required[] = {"append_only_file", "maxmemory_policy"};
+    const struct check_finding *first = NULL;
+    for (size_t i = 0; i < report->count; i++) {
+        struct check_finding *finding = &report->items[i];
+        for (size_t j = 0; j < sizeof required / sizeof required[0]; j++) {
+            if (finding->level == CHECK_OK || strcmp(finding->name, required[j]) != 0)
+                continue;
+            finding->is_blocking = report->is_blocked = true;
+            if (!first)
+                first = finding;
+        }
+    }
+    return first;
 }
 
 void check_encryption(struct check_report *report, const struct store_encryption *encryption,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
+#include "petrel/check.h"
 
 #include "unit.h"
 
@@ -28,6 +28,7 @@ static int level_of(const struct store_status *status, const char *name)
 {
     struct check_report report = {.count = 0};
     check_redis_status(&report, status);
+    check_contents(&report, status);
     const struct check_finding *finding = find(&report, name);
     return finding ? (int)finding->level : -1;
 }
@@ -36,6 +37,8 @@ TEST(a_good_redis_is_all_ok)
 {
     struct check_report report = {.count = 0};
     check_redis_status(&report, &good);
+    check_contents(&report, &good);
+    CHECK(!report.is_blocked);
     CHECK_INT(report.worst, CHECK_OK);
     for (size_t i = 0; i < report.count; i++)
         CHECK_ROW(report.items[i].level == CHECK_OK && report.items[i].meaning[0] != '\0',
@@ -95,13 +98,71 @@ TEST(what_is_weaker_than_one_thinks_warns)
 
 TEST(the_layout_has_to_be_ours)
 {
+    struct store_status status = good;
+    CHECK_INT(level_of(&status, "layout"), CHECK_OK); // none yet
+    snprintf(status.schema, sizeof status.schema, "%s", KEYS_SCHEMA_VERSION);
+    CHECK_INT(level_of(&status, "layout"), CHECK_OK);
+    snprintf(status.schema, sizeof status.schema, "999");
     struct check_report report = {.count = 0};
-    check_schema(&report, SPAN(""));
-    check_schema(&report, SPAN(KEYS_SCHEMA_VERSION));
-    CHECK_INT(report.worst, CHECK_OK);
-    check_schema(&report, SPAN("999"));
-    CHECK_INT(report.items[2].level, CHECK_FAIL);
-    CHECK_STR(report.items[2].value, "version 999");
+    check_redis_status(&report, &status);
+    const struct check_finding *layout = find(&report, "layout");
+    CHECK(layout && layout->level == CHECK_FAIL && strcmp(layout->value, "version 999") == 0);
+    CHECK(report.is_blocked);
+}
+
+static bool is_blocked(const struct store_status *status)
+{
+    struct check_report report = {.count = 0};
+    check_redis_status(&report, status);
+    return report.is_blocked;
+}
+
+TEST(what_refuses_writes_blocks)
+{
+    struct store_status status = good;
+    status.is_replica = true;
+    CHECK(is_blocked(&status));
+    status = good;
+    status.is_append_failing = true;
+    CHECK(is_blocked(&status));
+    status = good;
+    status.used_memory_bytes = status.maxmemory_bytes;
+    CHECK(is_blocked(&status));
+    status.used_memory_bytes = status.maxmemory_bytes / 100 * 99;
+    CHECK(!is_blocked(&status));
+    status = good;
+    status.has_group = false;
+    CHECK(is_blocked(&status));
+    struct check_report report = {.count = 0};
+    check_links(&report, 0);
+    CHECK(!report.is_blocked);
+    check_links(&report, 2);
+    CHECK(report.is_blocked);
+}
+
+TEST(durability_blocks_only_when_it_is_required)
+{
+    struct check_report report = {.count = 0};
+    check_redis_status(&report, &good);
+    CHECK(!check_require_durability(&report));
+    CHECK(!report.is_blocked);
+
+    struct store_status status = good;
+    status.is_append_only = false;
+    CHECK(!is_blocked(&status));
+    report = (struct check_report){.count = 0};
+    check_redis_status(&report, &status);
+    const struct check_finding *failed = check_require_durability(&report);
+    CHECK(failed && strcmp(failed->name, "append_only_file") == 0);
+    CHECK(report.is_blocked);
+
+    status = good;
+    status.maxmemory_bytes = 0; // an evicting policy counts even while there is no limit
+    snprintf(status.maxmemory_policy, sizeof status.maxmemory_policy, "volatile-ttl");
+    report = (struct check_report){.count = 0};
+    check_redis_status(&report, &status);
+    failed = check_require_durability(&report);
+    CHECK(failed && strcmp(failed->name, "maxmemory_policy") == 0);
 }
 
 TEST(open_files_are_counted_against_attempts)

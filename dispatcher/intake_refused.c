@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// A read that Redis refuses: the group is gone, Redis is full, loading, cannot write its file … The group is made
+// again (group.lua, from where everything before was settled); for the rest time is the remedy. Invariant: after an
+// error the next read is never at once, whatever the error, so that no state of Redis makes a worker spin.
+#include <stdlib.h>
+
+#include "intake_internal.h"
+#include "petrel/log.h"
+#include "petrel/metrics.h"
+#include "worker.h"
+
+enum { PAUSE_FIRST_MS = 50, PAUSE_LAST_MS = 1000 };
+
+static void on_retry_timer(uv_timer_t *timer)
+{
+    intake_read(timer->data);
+}
+
+static void read_later(struct intake *intake)
+{
+    unsigned doublings = intake->refusals < 6 ? intake->refusals : 6;
+    int64_t pause_ms = (int64_t)PAUSE_FIRST_MS << doublings;
+    intake->refusals++;
+    if (!intake->is_stopped)
+        uv_timer_start(&intake->retry_timer, on_retry_timer,
+                       (uint64_t)(pause_ms < PAUSE_LAST_MS ? pause_ms : PAUSE_LAST_MS), 0);
+}
+
+struct creation {
+    struct intake *intake;
+    uint32_t shard;
+};
+
+static void on_group_created(void *arg, redis_reply *reply)
+{
+    struct creation *creation = arg;
+    engine_tell_group_created(creation->shard, reply);
+    if (reply && redis_reply_is_error(reply))
+        log_warn("the consumer group cannot be made", LOG_INT("shard", creation->shard),
+                 LOG_SPAN("why", redis_reply_span(reply)));
+    creation->intake->unanswered--;
+    worker_check_drained(creation->intake->worker);
+    free(creation);
+}
+
+static void create_groups(struct intake *intake)
+{
+    const struct engine *engine = intake->worker->engine;
+    for (uint32_t shard = 0; shard < engine->keys.shards; shard++) {
+        struct creation *creation = calloc(1, sizeof *creation);
+        if (!creation)
+            return; // at the next refusal
+        *creation = (struct creation){.intake = intake, .shard = shard};
+        struct redis_command *command = engine_create_group_command(engine, shard);
+        intake->unanswered++;
+        redis_link_send(intake->worker->commands, &command, 0, on_group_created, creation);
+    }
+}
+
+void intake_on_refused(struct intake *intake, redis_reply *reply)
+{
+    bool has_no_group = redis_reply_has_code(reply, "NOGROUP");
+    if (has_no_group && !intake->is_stopped)
+        create_groups(intake);
+    // Once per trouble: what follows in a row says the same. UNBLOCKED: the stream was deleted, NOGROUP follows.
+    else if (intake->refusals == 0 && !redis_reply_has_code(reply, "UNBLOCKED"))
+        log_warn("Redis refuses to give events; trying again",
+                 LOG_SPAN("why", redis_reply_span(reply)));
+    read_later(intake);
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keeps Redis in order, once a second: trims the settled past, stops the intake while memory is short, and makes
+// again what is petrel's to make after Redis has lost it.
+//
+// Memory: what is read and can't be delivered at once is parked, which costs Redis more than the entry did. So above
+// memory_watermark nothing is read (producers can still add, up to Redis's own limit, and then get its error), while
+// deliveries go on and make room. It is read again a little below, so that it doesn't flutter.
+#include <stdlib.h>
+
+#include "dispatcher_internal.h"
+#include "petrel/log.h"
+#include "petrel/metrics.h"
+#include "petrel/redis_info.h"
+#include "worker.h"
+
+enum {
+    TRIM_AT_MOST = 10000, // entries per call: about a millisecond of Redis's time
+    // Percent of maxmemory below the watermark at which reading goes on.
+    MEMORY_SLACK = 2
+};
+
+// ---- trimming
+
+struct trim {
+    struct dispatcher *dispatcher;
+    uint32_t shard;
+};
+
+static void trim_shard(struct dispatcher *dispatcher, uint32_t shard);
+
+static void on_trimmed(void *arg, redis_reply *reply)
+{
+    struct trim *trim = arg;
+    struct dispatcher *dispatcher = trim->dispatcher;
+    uint32_t shard = trim->shard;
+    free(trim);
+    dispatcher->is_trimming[shard] = false;
+    if (!redis_reply_is_ok(reply))
+        return;
+    dispatcher->waiting[shard] = redis_reply_int(redis_reply_at(reply, 2));
+    dispatcher->parked[shard] = redis_reply_int(redis_reply_at(reply, 3));
+    if (redis_reply_int(redis_reply_at(reply, 1)) == 1 && !dispatcher->is_draining)
+        trim_shard(dispatcher, shard);
+}
+
+static void trim_shard(struct dispatcher *dispatcher, uint32_t shard)
+{
+    const struct config *config = dispatcher->options.config;
+    struct trim *trim = calloc(1, sizeof *trim);
+    if (!trim || dispatcher->is_trimming[shard]) {
+        free(trim);
+        return;
+    }
+    *trim = (struct trim){.dispatcher = dispatcher, .shard = shard};
+    dispatcher->is_trimming[shard] = true;
+    struct redis_command *command = redis_command_create_script(SCRIPT_TRIM);
+    fleet_add_key(dispatcher, command, shard, KEY_EVENTS);
+    fleet_add_key(dispatcher, command, shard, KEY_MARKS);
+    fleet_add_key(dispatcher, command, shard, KEY_FLOOR);
+    fleet_add_key(dispatcher, command, shard, KEY_TOTALS);
+    redis_command_add_text(command, KEYS_GROUP);
+    redis_command_add_int(command, (int64_t)config->retain_events);
+    redis_command_add_int(command, config->retain_age_ms);
+    redis_command_add_int(command, TRIM_AT_MOST);
+    redis_link_send(dispatcher->commands, &command, 0, on_trimmed, trim);
+}
+
+// ---- memory
+
+static void pause_intake(struct dispatcher *dispatcher, bool is_paused)
+{
+    dispatcher->is_intake_paused = is_paused;
+    metrics_add(METRIC_INTAKE_PAUSED, is_paused ? 1 : -1);
+    for (uint32_t i = 0; i < dispatcher->engine.worker_count; i++) {
+        struct note *note = note_create(is_paused ? MAIL_PAUSE : MAIL_RESUME, 0, "");
+        mailbox_post_one(&dispatcher->engine.workers[i]->inbox, &note->mail);
+    }
+}
+
+static void on_memory(void *arg, redis_reply *reply)
+{
+    struct dispatcher *dispatcher = arg;
+    int64_t watermark = dispatcher->options.config->memory_watermark;
+    struct redis_memory memory;
+    if (!redis_reply_is_ok(reply) || dispatcher->is_stopping)
+        return;
+    redis_info_read_memory(redis_reply_span(reply), &memory);
+    int64_t percent = redis_memory_percent(&memory);
+    if (!dispatcher->is_intake_paused && watermark && percent >= watermark) {
+        log_warn("Redis is nearly full: no new events are read until there is room",
+                 LOG_INT("used_percent", percent), LOG_INT("memory_watermark", watermark),
+                 LOG_INT("maxmemory", memory.limit_bytes));
+        pause_intake(dispatcher, true);
+    } else if (dispatcher->is_intake_paused && (percent < watermark - MEMORY_SLACK || percent == 0)) {
+        log_info("Redis has room again: events are read", LOG_INT("used_percent", percent));
+        pause_intake(dispatcher, false);
+    }
+}
+
+static void look_at_memory(struct dispatcher *dispatcher)
+{
+    struct redis_command *command = redis_command_create("INFO");
+    redis_command_add_text(command, "memory");
+    redis_link_send(dispatcher->commands, &command, 0, on_memory, dispatcher);
+}
+
+void keeper_on_beat(struct dispatcher *dispatcher)
+{
+    look_at_memory(dispatcher);
+    for (uint32_t shard = 0; shard < dispatcher->engine.keys.shards; shard++)
+        trim_shard(dispatcher, shard);
+}
+
+// ---- losses
+
+static void tell_loss(struct dispatcher *dispatcher)
+{
+    int64_t waiting = 0, parked = 0;
+    for (uint32_t shard = 0; shard < dispatcher->engine.keys.shards; shard++) {
+        waiting += dispatcher->waiting[shard];
+        parked += dispatcher->parked[shard];
+        dispatcher->waiting[shard] = dispatcher->parked[shard] = 0;
+    }
+    metrics_add(METRIC_DATA_LOSS, waiting + parked);
+    log_error(
+        "data loss: Redis has lost everything it held (FLUSHALL, or started without its files); "
+        "subscriptions have to be made again",
+        LOG_INT("events_not_settled", waiting), LOG_INT("deliveries_parked", parked));
+}
+
+void keeper_on_forgotten(struct dispatcher *dispatcher, bool is_all_lost)
+{
+    if (is_all_lost)
+        tell_loss(dispatcher);
+    else
+        log_warn(
+            "Redis no longer knew this instance: it was taken for dead, or Redis lost its data");
+    fleet_create_groups(dispatcher);
+    catalog_on_redis_up(dispatcher->catalog); // the table as Redis has it now, empty or not
+}

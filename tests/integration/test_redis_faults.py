@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Redis goes away, hangs, loses things, comes back: nothing known is lost, nobody spins, everybody tells.
+
+Petrel reaches Redis through a proxy of the tests' own; producers reach it directly. A `serve` and a `dispatcher`
+share it, so that both are seen to tell. What was in flight when Redis went ends while it is away, and is written
+when it is back: so nothing at all is repeated.
+"""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from harness.faults import Effort, Producer, metrics, readiness, repeats, wait_arrived
+from harness.processes import RedisServer
+from harness.proxy import Proxy
+from harness.receiver import Answer
+from harness.wait import stays, wait_until
+
+TOLD_WITHIN_S = 2
+RESUMED_WITHIN_S = 2
+PATIENCE = 3  # how much longer all of it may take on a busy machine before a test fails
+
+
+class Setting:
+    """Redis, the proxy before it, a serve and a dispatcher."""
+
+    def __init__(self, redis_server, start, receiver, flags=()):
+        self.redis, self.receiver = redis_server, receiver
+        self.proxy = Proxy(redis_server.port)
+        flags = ["--retry-schedule", "300ms,300ms,1s,1s,1s,1s,1s,1s,1s", *flags]
+        self.serve = start(flags=flags, server=self.proxy)
+        self.dispatcher = start("dispatcher", flags=flags, server=self.proxy)
+        self.processes = [self.serve, self.dispatcher]
+        receiver.script("/slow", [Answer(delay_s=1.0)])
+        receiver.script("/sick", lambda number: Answer(status=500 if number < 40 else 200, delay_s=0.5))
+        self.serve.api.subscribe(receiver.url("/slow"), ["in.flight"])
+        self.serve.api.subscribe(receiver.url("/sick"), ["in.flight"])
+        self.serve.api.subscribe(receiver.url("/good"), ["load", "warm"])
+        self.warm_up()
+
+    def add(self, event_type, count, prefix):
+        names = [f"{prefix}-{number}" for number in range(count)]
+        pipeline = self.redis.client.pipeline(transaction=False)
+        for name in names:
+            pipeline.xadd("petrel:events", {"type": event_type, "data": "1", "id": name})
+        pipeline.execute()
+        return names
+
+    def warm_up(self):
+        """Both know the subscriptions (the last one made, so all), and have connections open."""
+        for turn in range(100):
+            names = self.add("warm", 50, f"warm{turn}")
+            wait_until(lambda: self.redis.is_settled(50 * (turn + 1)), 10, "the warm-up is settled")
+            if set(names) <= set(self.receiver.accepted("/good")):
+                return
+        raise AssertionError("somebody never learns of a subscription")
+
+    def wait_told(self):
+        """/readyz and a metric of both; seconds until the last of them. All are asked at the same time."""
+        began = time.monotonic()
+
+        def wait(petrel):
+            wait_until(lambda: readiness(petrel)[0] == 503, TOLD_WITHIN_S * PATIENCE, f"{petrel.url} is unready")
+            wait_until(lambda: metrics(petrel)["petrel_redis_up"] == 0, TOLD_WITHIN_S * PATIENCE, "the metric tells")
+            return time.monotonic() - began
+
+        with ThreadPoolExecutor() as pool:
+            return max(pool.map(wait, self.processes))
+
+    def wait_all_settled(self, deadline_s=30):
+        def settled():
+            lag = self.redis.client.xinfo_groups("petrel:events")[0]["lag"]
+            return lag in (0, None) and self.redis.pending() == 0 and self.redis.totals().get("parked", 0) == 0
+
+        wait_until(settled, deadline_s, "nothing is unread, pending or parked")
+
+    def close(self):
+        self.proxy.close()
+
+
+@pytest.fixture
+def setting(request, tmp_path, start, receiver):
+    fsync = getattr(request, "param", "everysec")
+    server = RedisServer(tmp_path / "redis", appendonly=True, extra=["--appendfsync", fsync])
+    made = Setting(server, start, receiver)
+    yield made
+    made.close()
+    server.close()
+
+
+# ---- outages: (begin, end)
+
+def refuse(s):
+    s.proxy.refuse()
+
+
+def heal(s):
+    s.proxy.heal()
+
+
+def hold(s):
+    s.proxy.hold()
+
+
+def kill(s):
+    s.redis.kill9()
+
+
+def revive(s):
+    s.redis.start()
+
+
+def freeze(s):
+    s.redis.child.signal(19)
+
+
+def thaw(s):
+    s.redis.child.signal(18)
+
+
+def load(s):
+    """What a Redis says that reads a big file at its start."""
+    always = (b"INFO", b"AUTH", b"CLIENT", b"ROLE")
+    message = b"-LOADING Redis is loading the dataset in memory\r\n"
+    s.proxy.answer = lambda words: None if words[0].upper() in always else message
+    s.proxy.reset()
+
+
+def demote(s):
+    # Of a master that isn't there: the data stay, writes are refused.
+    s.redis.client.replicaof("127.0.0.1", 1)
+
+
+def promote(s):
+    s.redis.client.replicaof("NO", "ONE")
+
+
+OUTAGES = {
+    "refused": ("everysec", refuse, heal),
+    "unreachable": ("everysec", hold, heal),
+    "killed-everysec": ("everysec", kill, revive),
+    "killed-always": ("always", kill, revive),
+    "hung": ("everysec", freeze, thaw),
+    "loading": ("everysec", load, heal),
+    "replica": ("everysec", demote, promote),
+}
+
+
+@pytest.mark.parametrize("setting,begin,end", OUTAGES.values(), ids=OUTAGES.keys(), indirect=["setting"])
+def test_an_outage_is_told_survived_and_over_at_once(setting, begin, end, record_property):
+    s = setting
+    in_flight = s.add("in.flight", 20, "fly")
+    wait_until(lambda: s.receiver.connections >= 3 and s.redis.pending() == 20, 10, "attempts are in flight")
+    efforts = [Effort(petrel) for petrel in s.processes]
+    began = time.monotonic()
+    begin(s)
+    told_s = s.wait_told()
+    stays(lambda: True, max(0, 3.0 - (time.monotonic() - began)), "the outage lasts longer than attempts do")
+    for effort in efforts:
+        effort.assert_no_spin()
+    end(s)
+    returned = time.monotonic()
+    after = s.add("load", 50, "after")
+    wait_arrived(s.receiver, "/good", after)
+    resumed_s = time.monotonic() - returned
+    for petrel in s.processes:
+        petrel.wait_ready()
+    ready_s = time.monotonic() - returned
+    record_property("told_s", round(told_s, 2))
+    record_property("resumed_s", round(resumed_s, 2))
+    record_property("ready_s", round(ready_s, 2))
+    assert told_s <= TOLD_WITHIN_S * PATIENCE
+    assert resumed_s <= RESUMED_WITHIN_S * PATIENCE
+    wait_arrived(s.receiver, "/slow", in_flight)
+    wait_arrived(s.receiver, "/sick", in_flight)
+    s.wait_all_settled()
+    assert [repeats(s.receiver, path) for path in ("/good", "/slow", "/sick")] == [0, 0, 0]
+    assert all(metrics(petrel)["petrel_data_loss_total"] == 0 for petrel in s.processes)

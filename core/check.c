@@ -133,7 +133,8 @@ static void check_append_only(struct check_report *report, const struct store_st
         add(report, "append_fsync", CHECK_OK, "a power cut loses nothing", "always");
     else if (strcmp(status->append_fsync, "everysec") == 0)
         add(report, "append_fsync", CHECK_OK,
-            "a crash of Redis loses nothing, a power cut up to one second: always closes that gap",
+            "a crash of Redis loses nothing unless the disk lags, a power cut a second or two: always "
+            "closes that gap",
             "everysec");
     else
         add(report, "append_fsync", CHECK_WARN,

@@ -141,7 +141,7 @@ class RedisServer:
 class Petrel(Child):
     """`petrel serve` (or another command that runs), ready when this returns."""
 
-    def __init__(self, redis_server, folder, command="serve", flags=(), env=None, ready=True):
+    def __init__(self, redis_server, folder, command="serve", flags=(), env=None, ready=True, prefix=()):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -153,7 +153,7 @@ class Petrel(Child):
         ]
         argv += ["--allow-networks", "127.0.0.0/8,::1/128"]
         # Later flags win, so a test may say otherwise.
-        super().__init__(argv + list(flags), self.folder / "petrel.log", env=clean_environment(env), cwd=self.folder)
+        super().__init__([*prefix, *argv, *flags], self.folder / "petrel.log", env=clean_environment(env), cwd=self.folder)
         self.api = Api(self.url, ADMIN_KEY, self.dispatcher_url)
         if ready:
             self.wait_ready()

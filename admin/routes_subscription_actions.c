@@ -31,6 +31,7 @@ void route_subscriptions_show_secret(struct exchange *exchange)
         exchange_fail(exchange, result, "subscription", NULL);
         return;
     }
+    text_make_secret(&exchange->response->body);
     view_secret(found, exchange_begin_json(exchange, 200));
     subscription_unref(&found);
 }
@@ -48,14 +49,12 @@ static void read_secret(const struct body *body, struct rotation *rotation,
 {
     struct text text;
     const char *why = NULL;
-    text_init(&text, SECRET_TEXT_SIZE * 2);
+    text_init_secret(&text, SECRET_TEXT_SIZE * 2);
     if (body_find(body, "secret") && body_read_string(body, "secret", &text, errors)) {
         rotation->has_secret = secret_parse(text_span(&text), &rotation->secret, &why);
         if (!rotation->has_secret)
             field_errors_add(errors, "secret", "%s", why);
     }
-    if (text.data)
-        explicit_bzero(text.data, text.size);
     text_fini(&text);
 }
 

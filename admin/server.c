@@ -9,6 +9,7 @@
 #include "petrel/http_server.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -128,6 +129,23 @@ static void find_peer(struct MHD_Connection *connection, char *peer, size_t peer
 }
 
 // Takes the response's body.
+static void free_wiped(void *body)
+{
+    explicit_bzero(body, malloc_usable_size(body));
+    free(body);
+}
+
+// Takes the body. NULL without memory.
+static struct MHD_Response *create_response(char *body, size_t size, bool is_secret)
+{
+    struct MHD_Response *out =
+        is_secret ? MHD_create_response_from_buffer_with_free_callback(size, body, free_wiped)
+                  : MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_FREE);
+    if (!out)
+        free_wiped(body);
+    return out;
+}
+
 static enum MHD_Result queue_response(struct MHD_Connection *connection,
                                       struct http_response *response)
 {
@@ -136,13 +154,11 @@ static enum MHD_Result queue_response(struct MHD_Connection *connection,
     size_t size = is_whole ? response->body.size : sizeof too_large - 1;
     char *body = is_whole && size > 0 ? text_take(&response->body) : NULL;
     struct MHD_Response *out =
-        body ? MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_FREE)
+        body ? create_response(body, size, response->body.is_secret)
              : MHD_create_response_from_buffer(is_whole ? 0 : size, (void *)(uintptr_t)too_large,
                                                MHD_RESPMEM_PERSISTENT);
-    if (!out) {
-        free(body);
+    if (!out)
         return MHD_NO;
-    }
     if (!is_whole)
         MHD_add_response_header(out, "content-type", "text/plain");
     else if (response->content_type)
@@ -239,7 +255,7 @@ static struct upload *create_upload(const struct http_server *server,
     struct upload *upload = calloc(1, sizeof *upload);
     if (!upload)
         return NULL;
-    text_init(&upload->body, server->options.max_body_bytes);
+    text_init_secret(&upload->body, server->options.max_body_bytes); // it may hold one
     upload->job.run = on_job;
     upload->server = server;
     upload->request = *request;

@@ -25,7 +25,7 @@ bool input_read_file(const char *path, size_t max_bytes, struct text *out,
     bool is_stdin = strcmp(path, "-") == 0;
     const char *name = is_stdin ? "standard input" : path;
     char reason[128];
-    text_init(out, max_bytes);
+    text_init_secret(out, max_bytes); // what commands read from files is a secret now and then
     FILE *stream = is_stdin ? stdin : fopen(path, "rbe");
     bool is_read = stream && read_stream(stream, out);
     if (!is_read)

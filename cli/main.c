@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "help.h"
+#include "own_arguments.h"
 #include "petrel/log.h"
 #include "suggest.h"
 #include "terminal.h"
@@ -204,5 +205,12 @@ int main(int argc, char **argv)
 {
     // A subscriber, an API client or a pager that goes away must not end the process.
     signal(SIGPIPE, SIG_IGN);
-    return terminal_finish(run_program(argc > 0 ? argc - 1 : 0, argv + 1));
+    struct own_arguments own;
+    if (!own_arguments_init(&own, argc > 0 ? argc - 1 : 0, argv + 1)) {
+        terminal_error("out of memory");
+        return EXIT_FAILED;
+    }
+    int code = terminal_finish(run_program(argc > 0 ? argc - 1 : 0, own.words));
+    own_arguments_fini(&own);
+    return code;
 }

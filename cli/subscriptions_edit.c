@@ -253,7 +253,7 @@ static int run_add(const struct command_input *input)
     const struct arguments *arguments = input->arguments;
     struct text body;
     int code = EXIT_USAGE;
-    text_init(&body, BODY_MAX_BYTES);
+    text_init_secret(&body, BODY_MAX_BYTES); // secrets and header values
     add_string(&body, "url", arguments->words[0]);
     add_string(&body, "signature", arguments_value(arguments, "--signature"));
     if (arguments_has(arguments, "--paused"))
@@ -306,7 +306,7 @@ static int run_update(const struct command_input *input)
 {
     struct text body;
     int code = EXIT_USAGE;
-    text_init(&body, BODY_MAX_BYTES);
+    text_init_secret(&body, BODY_MAX_BYTES); // secrets and header values
     add_string(&body, "url", arguments_value(input->arguments, "--url"));
     if (add_common(&body, input->arguments)) {
         if (body.size == 0)

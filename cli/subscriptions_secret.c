@@ -147,8 +147,6 @@ static bool parse_secret_file(const char *path, struct secret *secret, const cha
         while (line.size > 0 && strchr("\r\n \t", line.data[line.size - 1]))
             line.size--;
         is_parsed = secret_parse(line, secret, why);
-        if (content.size > 0)
-            explicit_bzero(content.data, content.size);
     }
     text_fini(&content);
     return is_parsed;

@@ -136,7 +136,7 @@ bool config_read_file(const char *path, config_on_setting *on_setting, void *arg
                  strerror_r(errno, why, sizeof why));
         return false;
     }
-    text_init(&reader.value, VALUE_MAX_BYTES);
+    text_init_secret(&reader.value, VALUE_MAX_BYTES); // a key, or Redis's password
     // A positive result is the first line that is neither comment, section nor "key = value".
     int bad_line = ini_parse_stream(on_line_wanted, &reader, on_value, &reader);
     finish_value(&reader);
@@ -145,6 +145,8 @@ bool config_read_file(const char *path, config_on_setting *on_setting, void *arg
     if (ferror(reader.file))
         fail(&reader, reader.line_number, "reading failed");
     text_fini(&reader.value);
+    if (reader.line)
+        explicit_bzero(reader.line, reader.line_capacity);
     free(reader.line);
     fclose(reader.file);
     return !reader.is_stopped;

@@ -74,6 +74,8 @@ struct redis_command *redis_command_create_script(enum script script)
         return NULL;
     command->is_script = true;
     command->script = script;
+    if (script == SCRIPT_SUBSCRIPTION_PUT)
+        text_make_secret(&command->bytes); // without a key ring they have secrets
     command->count = SCRIPT_WORDS;
     return command;
 }

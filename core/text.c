@@ -159,6 +159,12 @@ void text_init_secret(struct text *text, size_t max_bytes)
     *text = (struct text){.max_bytes = max_bytes, .is_secret = true};
 }
 
+void text_make_secret(struct text *text)
+{
+    assert(!text->data);
+    text->is_secret = true;
+}
+
 // Beyond size too: a text that failed or was cut short may have left bytes there.
 static void wipe(struct text *text)
 {

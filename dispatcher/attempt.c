@@ -83,6 +83,8 @@ bool attempt_start(struct sender *sender, const struct delivery *delivery, int64
     text_init(&lines.text,
               OWN_HEADER_BYTES + SIGNATURES_MAX_BYTES +
                   HEADER_MAX_COUNT * (HEADER_NAME_MAX_BYTES + HEADER_VALUE_MAX_BYTES + 4));
+    if (subscription->header_count > 0)
+        text_make_secret(&lines.text); // their values are often credentials
     bool is_ready = add_own_headers(delivery, &lines);
     for (size_t i = 0; i < subscription->header_count && i < HEADER_MAX_COUNT; i++)
         add_line(&lines, subscription->headers[i].name, subscription->headers[i].value);

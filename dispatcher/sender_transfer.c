@@ -239,20 +239,28 @@ struct transfer *transfer_create(struct transfer_context *context)
     return transfer;
 }
 
+// A subscription's own ones are often credentials.
+static void free_headers(struct transfer *transfer)
+{
+    for (struct curl_slist *line = transfer->headers; line; line = line->next)
+        explicit_bzero(line->data, strlen(line->data));
+    curl_slist_free_all(transfer->headers);
+    transfer->headers = NULL;
+}
+
 void transfer_destroy(struct transfer **transfer)
 {
     if (!*transfer)
         return;
     curl_easy_cleanup((*transfer)->easy);
-    curl_slist_free_all((*transfer)->headers);
+    free_headers(*transfer);
     free(*transfer);
     *transfer = NULL;
 }
 
 static bool set_headers(struct transfer *transfer, const struct sender_request *request)
 {
-    curl_slist_free_all(transfer->headers);
-    transfer->headers = NULL;
+    free_headers(transfer);
     for (size_t i = 0; i < request->header_count; i++) {
         struct curl_slist *longer = curl_slist_append(transfer->headers, request->headers[i]);
         if (!longer)

@@ -52,6 +52,7 @@ struct text {
 void text_init(struct text *text, size_t max_bytes);
 // One whose bytes are wiped wherever they were: when it grows, is cleared and ends. Whoever takes them wipes them.
 void text_init_secret(struct text *text, size_t max_bytes);
+void text_make_secret(struct text *text); // from now on; while nothing was appended
 void text_fini(struct text *text);
 void text_clear(struct text *text); // empty and no longer failed; keeps the memory
 void text_append(struct text *text, const void *bytes, size_t size);

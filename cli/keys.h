@@ -5,6 +5,7 @@
 
 #include "command.h"
 
-extern const struct command keys_new_encryption, keys_rotate_encryption;
+extern const struct command keys_create, keys_list, keys_revoke;         // of the admin API
+extern const struct command keys_new_encryption, keys_rotate_encryption; // of secrets at rest
 
 #endif

@@ -51,6 +51,10 @@ static struct name name_of(enum key_name name)
         return (struct name){.text = "changes", .is_control_plane = true};
     case KEY_INSTANCES:
         return (struct name){.text = "instances", .is_control_plane = true};
+    case KEY_KEYS:
+        return (struct name){.text = "keys", .is_control_plane = true};
+    case KEY_KEYS_USED:
+        return (struct name){.text = "keys_used", .is_control_plane = true};
     case KEY_SCHEMA:
         return (struct name){.text = "schema", .is_control_plane = true};
     }

@@ -32,6 +32,7 @@ static const struct script_text scripts[SCRIPT_COUNT] = {
     [SCRIPT_REAP] = {"reap", script_source_reap},
     [SCRIPT_TRIM] = {"trim", script_source_trim},
     [SCRIPT_SUBSCRIPTION_PUT] = {"subscription_put", script_source_subscription_put},
+    [SCRIPT_API_KEY_PUT] = {"api_key_put", script_source_api_key_put},
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -104,6 +104,28 @@ int64_t store_field_int(redis_reply *fields, const char *name)
     return redis_reply_int(redis_reply_field(fields, name));
 }
 
+bool store_is_visible(const struct store *store, const char *tenant)
+{
+    return !store->tenant || strcmp(store->tenant, tenant) == 0;
+}
+
+bool store_choose_tenant(const struct store *store, const char **tenant, struct field_errors *errors)
+{
+    if (!store->tenant)
+        return true;
+    bool is_same = !*tenant || strcmp(*tenant, store->tenant) == 0;
+    if (!is_same)
+        store_refuse_tenant(store, errors);
+    *tenant = store->tenant;
+    return is_same;
+}
+
+void store_refuse_tenant(const struct store *store, struct field_errors *errors)
+{
+    field_errors_add(errors, "tenant", "must be \"%s\" or absent: this key is bound to that tenant",
+                     store->tenant);
+}
+
 bool store_parse_entry_id(struct span text, int64_t *ms, uint64_t *sequence)
 {
     struct span first;

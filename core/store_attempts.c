@@ -8,6 +8,7 @@
 struct reading {
     const struct store_attempt_filter *filter;
     struct store_attempts *list;
+    const char *tenant; // NULL: any
 };
 
 static bool is_wanted(redis_reply *fields, const char *name, const char *wanted)
@@ -38,6 +39,7 @@ static bool on_row(struct store_walk *walk, const struct store_row *row)
     const struct store_attempt_filter *filter = reading->filter;
     if (!is_wanted(row->fields, "subscription", filter->subscription) ||
         !is_wanted(row->fields, "event", filter->event) ||
+        !is_wanted(row->fields, "tenant", reading->tenant) ||
         !is_wanted(row->fields, "outcome", filter->outcome))
         return false;
     read_attempt(row, &reading->list->items[reading->list->count++]);
@@ -48,7 +50,7 @@ enum store_result store_list_attempts(struct store *store, const struct store_at
                                       const char *cursor, size_t limit, struct store_attempts *list,
                                       struct field_errors *errors)
 {
-    struct reading reading = {.filter = filter, .list = list};
+    struct reading reading = {.filter = filter, .list = list, .tenant = store->tenant};
     struct store_walk walk = {
         .store = store,
         .cursor = cursor,

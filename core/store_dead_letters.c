@@ -191,7 +191,8 @@ enum store_result store_list_dead_letters(struct store *store,
                                           struct store_dead_letters *list,
                                           struct field_errors *errors)
 {
-    struct reading reading = {.filter = filter, .list = list};
+    struct store_dead_letter_filter bound = *filter;
+    struct reading reading = {.filter = &bound, .list = list};
     struct store_walk walk = {
         .store = store,
         .cursor = cursor,
@@ -203,6 +204,8 @@ enum store_result store_list_dead_letters(struct store *store,
         .until_ms = filter->until_ms,
     };
     *list = (struct store_dead_letters){0};
+    if (!store_choose_tenant(store, &bound.tenant, errors))
+        return STORE_INVALID;
     list->items = calloc(STORE_LIST_MAX, sizeof *list->items);
     if (!list->items)
         return store_fail_memory(store);
@@ -251,12 +254,30 @@ static enum store_result find_shard(struct store *store, struct span id, uint32_
     return result;
 }
 
+static enum store_result check_tenant(struct store *store, struct span id, uint32_t shard)
+{
+    char tenant[EVENT_TENANT_SIZE];
+    redis_reply *reply = NULL;
+    struct redis_command *command = redis_command_create("HGET");
+    if (!command)
+        return store_fail_memory(store);
+    store_add_key(store, command, shard, KEY_DEAD_LETTER, id);
+    redis_command_add_text(command, "tenant");
+    enum store_result result = store_call(store, &command, &reply);
+    if (result != STORE_OK)
+        return result;
+    store_copy_text(reply, tenant, sizeof tenant);
+    redis_client_free_reply(&reply);
+    return store_is_visible(store, tenant) ? STORE_OK : STORE_NOT_FOUND;
+}
+
 static enum store_result find(struct store *store, const char *text, struct letter_id *id,
                               uint32_t *shard)
 {
     if (!parse_id(span_of(text), id))
         return STORE_NOT_FOUND;
-    return find_shard(store, id->whole, shard);
+    enum store_result result = find_shard(store, id->whole, shard);
+    return result == STORE_OK && store->tenant ? check_tenant(store, id->whole, *shard) : result;
 }
 
 enum store_result store_find_dead_letter(struct store *store, const char *id,

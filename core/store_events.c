@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Publishing: the same rules as for what producers XADD themselves, told before instead of after.
 #include <stdio.h>
+#include <string.h>
 
 #include "petrel/clock.h"
 #include "petrel/json.h"
@@ -42,8 +43,8 @@ static enum store_result validate(struct store *store, const struct store_publis
     return STORE_INVALID;
 }
 
-enum store_result store_publish_event(struct store *store, const struct store_publish *publish,
-                                      char id[EVENT_ID_SIZE], struct field_errors *errors)
+static enum store_result publish_event(struct store *store, const struct store_publish *publish,
+                                       char id[EVENT_ID_SIZE], struct field_errors *errors)
 {
     struct event *event;
     uint32_t shard = choose_shard(store, publish);
@@ -70,6 +71,38 @@ enum store_result store_publish_event(struct store *store, const struct store_pu
         result = STORE_UNAVAILABLE;
     }
     return result;
+}
+
+// For a bound store with its tenant, whether it was given or not.
+static enum store_result publish_bound(struct store *store, const struct store_publish *publish,
+                                       char id[EVENT_ID_SIZE], struct field_errors *errors)
+{
+    struct span fields[2 * EVENT_MAX_FIELDS + 2];
+    struct store_publish bound = {.fields = fields, .field_count = publish->field_count + 2};
+    if (publish->field_count > 2 * EVENT_MAX_FIELDS) {
+        field_errors_add(errors, "", "has too many fields");
+        return STORE_INVALID;
+    }
+    memcpy(fields, publish->fields, publish->field_count * sizeof fields[0]);
+    fields[publish->field_count] = SPAN("tenant");
+    fields[publish->field_count + 1] = span_of(store->tenant);
+    for (size_t i = 0; i + 1 < publish->field_count; i += 2) {
+        if (!span_equals_text(fields[i], "tenant"))
+            continue;
+        if (!span_equals_text(fields[i + 1], store->tenant)) {
+            store_refuse_tenant(store, errors);
+            return STORE_INVALID;
+        }
+        bound.field_count = publish->field_count;
+    }
+    return publish_event(store, &bound, id, errors);
+}
+
+enum store_result store_publish_event(struct store *store, const struct store_publish *publish,
+                                      char id[EVENT_ID_SIZE], struct field_errors *errors)
+{
+    return store->tenant ? publish_bound(store, publish, id, errors)
+                         : publish_event(store, publish, id, errors);
 }
 
 enum store_result store_test_subscription(struct store *store, const char *id,

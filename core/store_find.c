@@ -180,6 +180,8 @@ enum store_result store_find_event(struct store *store, const char *id, struct s
         if (!found->event)
             result = STORE_NOT_FOUND;
     }
+    if (result == STORE_OK && !store_is_visible(store, found->event->tenant))
+        result = STORE_NOT_FOUND;
     if (result == STORE_OK)
         result = read_state(store, &search);
     if (result == STORE_OK && found->state != STORE_EVENT_QUEUED)

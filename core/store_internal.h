@@ -26,6 +26,15 @@ enum store_result store_judge(struct store *store, redis_reply *reply);
 void store_add_key(struct store *store, struct redis_command *command, uint32_t shard,
                    enum key_name name, struct span suffix);
 
+// ---- the tenant a store is bound to (store.c)
+bool store_is_visible(const struct store *store, const char *tenant);
+// The tenant that a list is to be filtered by: the caller's filter, or the one the store is bound to. False (with
+// an error on "tenant") when they contradict.
+bool store_choose_tenant(const struct store *store, const char **tenant,
+                         struct field_errors *errors);
+// An error on the field "tenant": the store is bound to another.
+void store_refuse_tenant(const struct store *store, struct field_errors *errors);
+
 // Reads texts of replies into fixed arrays; cut when too long.
 void store_copy_text(redis_reply *reply, char *out, size_t out_size);
 void store_copy_field(redis_reply *fields, const char *name, char *out, size_t out_size);

@@ -140,10 +140,11 @@ enum store_result store_list_subscriptions(struct store *store,
         limit = 1;
     if (limit > STORE_LIST_MAX)
         limit = STORE_LIST_MAX;
+    struct store_subscription_filter bound = *filter;
     struct selection selection = {
-        .filter = filter, .vault = store->vault, .limit = limit, .list = list};
+        .filter = &bound, .vault = store->vault, .limit = limit, .list = list};
     *list = (struct store_subscriptions){0};
-    if (!prepare(&selection, cursor, errors))
+    if (!store_choose_tenant(store, &bound.tenant, errors) || !prepare(&selection, cursor, errors))
         return STORE_INVALID;
     list->items = calloc(limit + 2, sizeof *list->items); // one to tell, one while inserting
     if (!list->items)

@@ -79,6 +79,10 @@ static enum store_result fetch(struct store *store, const char *id, redis_reply 
     enum store_result result = store_fetch_subscription(store, id, stored);
     if (result == STORE_OK)
         result = parse(store, id, redis_reply_span(*stored), found);
+    if (result == STORE_OK && !store_is_visible(store, (*found)->tenant)) {
+        subscription_unref(found);
+        result = STORE_NOT_FOUND;
+    }
     if (result != STORE_OK)
         redis_client_free_reply(stored);
     return result;
@@ -139,6 +143,14 @@ static bool is_url_allowed(const struct store *store, const struct subscription 
     return false;
 }
 
+// Nobody else has a reference to it yet.
+static bool bind_tenant(const struct store *store, struct subscription *created)
+{
+    if (store->tenant && !created->tenant[0])
+        span_copy(span_of(store->tenant), created->tenant, sizeof created->tenant);
+    return store_is_visible(store, created->tenant);
+}
+
 enum store_result store_create_subscription(struct store *store, struct span body,
                                             struct subscription **created,
                                             struct field_errors *errors)
@@ -149,6 +161,11 @@ enum store_result store_create_subscription(struct store *store, struct span bod
         subscription_unref(created);
     if (!*created)
         return STORE_INVALID;
+    if (!bind_tenant(store, *created)) {
+        store_refuse_tenant(store, errors);
+        subscription_unref(created);
+        return STORE_INVALID;
+    }
     enum store_result result = store_put_subscription(store, *created, (struct span){0}, &is_put);
     if (result == STORE_OK && !is_put) {
         // 130 random bits don't collide; the answer to an earlier try of the same call was lost.
@@ -284,13 +301,22 @@ enum store_result store_rotate_secret(struct store *store, const char *id,
     return change_subscription(store, id, &change, changed);
 }
 
+// Also one that can't be read; but whose tenant isn't known is nobody's who is bound to one.
+static enum store_result fetch_to_delete(struct store *store, const char *id, redis_reply **stored)
+{
+    struct subscription *found = NULL;
+    enum store_result result = store->tenant ? fetch(store, id, stored, &found)
+                                             : store_fetch_subscription(store, id, stored);
+    subscription_unref(&found);
+    return result;
+}
+
 enum store_result store_delete_subscription(struct store *store, const char *id)
 {
     for (int tries = 0; tries < PUT_TRIES; tries++) {
         redis_reply *stored;
         bool is_put = false;
-        enum store_result result =
-            store_fetch_subscription(store, id, &stored); // also one that can't be read
+        enum store_result result = fetch_to_delete(store, id, &stored);
         if (result != STORE_OK)
             return result;
         result = put(store, id, (struct span){0}, redis_reply_span(stored), &is_put);

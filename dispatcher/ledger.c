@@ -199,6 +199,10 @@ void ledger_log_attempt(struct ledger *ledger, const struct delivery *delivery,
     redis_command_add_text(command, delivery->subscription_id);
     redis_command_add_text(command, "type");
     redis_command_add_text(command, event->type);
+    if (event->tenant[0]) {
+        redis_command_add_text(command, "tenant");
+        redis_command_add_text(command, event->tenant);
+    }
     redis_command_add_text(command, "attempt");
     redis_command_add_int(command, delivery->attempts);
     redis_command_add_text(command, "outcome");

@@ -24,6 +24,7 @@ enum script {
     SCRIPT_REAP,
     SCRIPT_TRIM,
     SCRIPT_SUBSCRIPTION_PUT,
+    SCRIPT_API_KEY_PUT,
     SCRIPT_COUNT
 };
 

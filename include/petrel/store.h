@@ -5,6 +5,7 @@
 #ifndef PETREL_STORE_H
 #define PETREL_STORE_H
 
+#include "petrel/api_key.h"
 #include "petrel/event.h"
 #include "petrel/guard.h"
 #include "petrel/keys.h"
@@ -34,6 +35,9 @@ struct store {
     uint32_t max_concurrency; // configured default, for views
     int64_t rotation_grace_ms;
     const struct guard *guard; // borrowed; refuses URLs that name a forbidden address; NULL: all pass
+    // For whom this is done; NULL: for all. Otherwise nothing of another tenant exists: it isn't found, listed or
+    // changed, and what is made belongs to this tenant. Borrowed.
+    const char *tenant;
     char error[REDIS_CLIENT_ERROR_SIZE]; // what went wrong, for FULL, CONFLICT and UNAVAILABLE
 };
 
@@ -225,6 +229,31 @@ struct store_rejected_list { // newest first
 enum store_result store_list_rejected(struct store *store, const char *cursor, size_t limit,
                                       struct store_rejected_list *list, struct field_errors *errors);
 void store_rejected_fini(struct store_rejected_list *list);
+
+// ---- keys of the admin API (store_api_keys.c)
+enum { STORE_API_KEYS_MAX = 10000 };
+struct store_api_key_request {
+    const char *name, *scope;
+    const char *tenant;  // NULL: for all tenants (of a bound store: for its own)
+    const char *expires; // RFC 3339, or a length of time from now; NULL: never
+};
+// text gets the key, which nobody can read again; the caller wipes it.
+enum store_result store_create_api_key(struct store *store,
+                                       const struct store_api_key_request *request,
+                                       struct api_key *created, char text[API_KEY_TEXT_SIZE],
+                                       struct field_errors *errors);
+enum store_result store_find_api_key(struct store *store, const char *id, struct api_key *found);
+struct store_api_keys { // oldest first
+    struct api_key *items;
+    size_t count;
+    char next_cursor[STORE_CURSOR_SIZE];
+};
+enum store_result store_list_api_keys(struct store *store, const char *cursor, size_t limit,
+                                      struct store_api_keys *list, struct field_errors *errors);
+void store_api_keys_fini(struct store_api_keys *list);
+enum store_result store_revoke_api_key(struct store *store, const char *id);
+// Once a minute at most; best effort.
+void store_note_api_key_used(struct store *store, const struct api_key *key);
 
 // ---- state of the whole (store_status.c)
 struct store_status { // over all shards

@@ -386,6 +386,16 @@ static enum attempt_error classify(const struct transfer *transfer, CURLcode cod
     }
 }
 
+// For the operator's log: curl's words, but where they would mislead.
+static const char *describe(const struct transfer *transfer, CURLcode code)
+{
+    if (transfer->result.error == ATTEMPT_RESPONSE_TOO_LARGE)
+        return "more than 64 KiB of headers, or a line of them over 100 KB";
+    if (code == CURLE_OK)
+        return "the connection was closed within the headers";
+    return transfer->curl_error[0] ? transfer->curl_error : curl_easy_strerror(code);
+}
+
 static void set_detail(struct attempt_result *result, const char *why)
 {
     struct span text = span_of(why);
@@ -418,6 +428,5 @@ void transfer_conclude(struct transfer *transfer, CURLcode code)
     result->error = classify(transfer, code);
     result->status = 0;
     if (result->error != ATTEMPT_BLOCKED_ADDRESS)
-        set_detail(result,
-                   transfer->curl_error[0] ? transfer->curl_error : curl_easy_strerror(code));
+        set_detail(result, describe(transfer, code));
 }

@@ -44,8 +44,9 @@ petrel_need(inih libinih-dev 55)
 petrel_need_header(uthash.h uthash-dev)
 
 if(petrel_missing)
-    message(FATAL_ERROR "Missing packages (Debian's names):${petrel_missing}\n"
-                        "Install them with: sudo apt-get install${petrel_missing}")
+    # Indented, so that CMake doesn't break the line: it is there to be copied.
+    message(FATAL_ERROR "Packages are missing (Debian's names); install them with:\n"
+                        "  sudo apt-get install${petrel_missing}")
 endif()
 target_link_libraries(petrel_dependencies INTERFACE Threads::Threads m)
 

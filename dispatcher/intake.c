@@ -87,24 +87,19 @@ void intake_on_read_ended(struct intake *intake)
     worker_check_drained(intake->worker);
 }
 
-static void on_reviewed(void *arg, redis_reply *reply)
+// The review's answer has come, or never will.
+static void forget_gone(struct intake *intake)
 {
-    struct intake *intake = arg;
-    intake->is_reading = false;
-    if (!redis_reply_is_ok(reply)) {
-        if (redis_reply_has_code(reply, "NOGROUP"))
-            intake->must_review = false; // nothing is pending then
-        if (reply)
-            intake_on_refused(intake, reply);
-        worker_check_drained(intake->worker);
-        return;
+    while (intake->gone_first) {
+        struct arrival *arrival = intake->gone_first;
+        intake->gone_first = arrival->next_in_batch;
+        HASH_DEL(intake->by_key, arrival); // NOLINT(clang-analyzer-unix.Malloc): uthash
+        free(arrival);
     }
-    intake->refusals = 0;
-    if (worker_has_thawed(intake->worker, intake->read_thaws)) {
-        intake_review(intake);
-        intake_read(intake);
-        return;
-    }
+}
+
+static void take_reviewed(struct intake *intake, redis_reply *reply)
+{
     redis_reply *entries = redis_reply_at(redis_reply_at(reply, 0), 1);
     size_t count = redis_reply_count(entries);
     if (count) {
@@ -117,6 +112,28 @@ static void on_reviewed(void *arg, redis_reply *reply)
     }
     if (intake->review_shard >= intake->worker->engine->keys.shards)
         intake->must_review = false;
+}
+
+static void on_reviewed(void *arg, redis_reply *reply)
+{
+    struct intake *intake = arg;
+    intake->is_reading = false;
+    intake->is_reviewing = false;
+    if (!redis_reply_is_ok(reply)) {
+        forget_gone(intake);
+        if (redis_reply_has_code(reply, "NOGROUP"))
+            intake->must_review = false; // nothing is pending then
+        if (reply)
+            intake_on_refused(intake, reply);
+        worker_check_drained(intake->worker);
+        return;
+    }
+    intake->refusals = 0;
+    if (worker_has_thawed(intake->worker, intake->read_thaws))
+        intake_review(intake);
+    else
+        take_reviewed(intake, reply);
+    forget_gone(intake);
     intake_read(intake);
 }
 
@@ -176,6 +193,7 @@ void intake_read(struct intake *intake)
         return;
     intake->is_reading = true;
     intake->read_thaws = intake->worker->thaws;
+    intake->is_reviewing = intake->must_review;
     if (intake->must_review)
         review(intake, count);
     else

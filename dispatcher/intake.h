@@ -25,6 +25,7 @@ struct arrival {
     bool has_record;      // settled:<entry> may exist
     bool is_stuck;        // a delivery came back unsettled: stays pending
     bool is_acknowledged; // by a script, together with the parking of its only delivery
+    bool is_gone;         // out of hand, but a review under way may still name it as pending
     struct arrival *next_in_batch;
     struct arrival *next_held;
 };

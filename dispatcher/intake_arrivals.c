@@ -64,10 +64,18 @@ static struct arrival *arrival_create(struct intake *intake, uint32_t shard, str
 
 static void let_go(struct intake *intake, struct arrival *arrival)
 {
-    HASH_DEL(intake->by_key, arrival);
     intake->in_hand--;
     event_destroy(&arrival->event);
-    free(arrival);
+    // The review runs on another connection than the acknowledgement: its answer, which comes later, may be from
+    // before it.
+    if (intake->is_reviewing) {
+        arrival->is_gone = true;
+        arrival->next_in_batch = intake->gone_first;
+        intake->gone_first = arrival;
+    } else {
+        HASH_DEL(intake->by_key, arrival);
+        free(arrival);
+    }
     intake_read(intake);
     worker_check_drained(intake->worker);
 }

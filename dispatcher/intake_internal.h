@@ -19,6 +19,8 @@ struct intake {
     unsigned refusals;   // error replies to reads in a row
     uint32_t read_thaws; // worker->thaws when the read under way was sent
     bool must_review; // what Redis gave us in a reply that never came, or came too late, is to be found again
+    bool is_reviewing;          // the read under way is a review
+    struct arrival *gone_first; // is_gone, chained by next_in_batch: freed with the review's answer
     uint32_t review_shard;
     char review_from[EVENT_ENTRY_ID_SIZE];
 

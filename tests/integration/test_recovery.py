@@ -7,6 +7,7 @@ import threading
 import time
 
 from harness.receiver import Answer
+from harness.slow_proxy import SlowProxy
 from harness.wait import stays, wait_until
 
 QUICK = ["--workers", "1", "--retry-schedule", "300ms,300ms,300ms,300ms"]
@@ -114,3 +115,23 @@ def test_a_consumer_that_read_just_before_it_died_waits_no_round_longer(start, r
     wait_until(lambda: receiver.count("/"), 20, "taken over")
     assert receiver.at("/")[0].arrived_at - died_at < 8.5
     wait_until(lambda: redis_server.is_settled(1), 10, "settled")
+
+
+def test_an_acknowledgement_that_overtakes_the_review_is_not_undone(redis_server, start, receiver, xadd):
+    """After a lost connection the pending list is read anew, on another connection than acknowledgements take: what it
+    names may have been settled since."""
+    proxy = SlowProxy(redis_server.port)
+    try:
+        slow = Counted(Answer(200, delay_s=1.5))
+        receiver.script("/", slow)
+        petrel = start(flags=[*QUICK, "--redis-url", proxy.url])
+        petrel.api.subscribe(receiver.url("/"))
+        xadd(type="a.b", data="1")
+        wait_until(lambda: slow.calls == 1, 10, "under way")
+        proxy.delays["petrel-w0-reader"] = 1.0  # its answers: the handshake's first, then the review's
+        proxy.cut_all()
+        wait_until(lambda: redis_server.is_settled(1), 10, "settled")
+        stays(lambda: slow.calls == 1, 2, "sent once")
+        assert "lost Redis" in petrel.output()
+    finally:
+        proxy.close()

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fault points: a victim under load dies at each of them in turn; what is nowhere at that instant is lost. The next
+victim is the restart of the one before, and takes its work over; the last one lives, and settles everything."""
+
+import signal
+import time
+
+import requests
+
+from bench import Bench, Instance
+from harness.wait import wait_until
+from load import TYPES
+
+
+def _has_died(victim):
+    return not victim.is_running()
+
+
+def _dead_letter(bench):
+    """A dead letter to play with, (id, pair)."""
+    for letter in bench.client.zrange("petrel:dead", 0, -1):
+        identifier, subscription = letter.rsplit(".", 1)
+        if bench.names.get(subscription) == "dead" and identifier != "copyless":
+            return letter, (identifier, "dead")
+    return None
+
+
+def _die_under_load(bench, point, kind):
+    flags = ["--shutdown-timeout", "300ms"] if kind == "abort" else []
+    victim = bench.dispatcher(flags, point)
+    if kind != "load":
+        victim.wait_ready()
+        before = bench.receivers.count()
+        wait_until(lambda: bench.receivers.count() > before + 20, 30, "it delivers")
+        if kind == "abort":
+            before = sum(name == b"slow" for _, _, name, _, _, _ in bench.receivers.records())
+            wait_until(lambda: sum(r[2] == b"slow" for r in bench.receivers.records()) > before, 30, "slow ones too")
+        victim.signal(signal.SIGTERM)
+    return victim
+
+
+def _die_in_admin(bench, point):
+    """The admin process dies while it is asked for a change; another one goes on."""
+    wait_until(lambda: _dead_letter(bench), 60, "there is a dead letter")
+    letter, pair = _dead_letter(bench)
+    command = point.split(".")[0]
+    asked = {
+        "redrive": ("POST", f"/v1/dead-letters/{letter}/redrive"),
+        "discard": ("DELETE", f"/v1/dead-letters/{letter}"),
+        "set": ("POST", "/v1/events", {"type": "a", "data": 1}),
+        "del": ("POST", f"/v1/dead-letters/{_without_copy(bench)}/redrive"),  # 409: its key is forgotten
+    }[command]
+    victim = Instance(bench, "admin", (), point).wait_ready()
+    if command == "discard":
+        bench.discarded.add(pair)
+    try:
+        victim.call(*asked, key=point)
+    except requests.RequestException:
+        pass  # its death
+    return victim
+
+
+def _without_copy(bench):
+    """A dead letter whose event's copy is gone."""
+    letter = f"copyless.{bench.id_of('dead')}"
+    bench.client.zadd("petrel:dead", {letter: 1})
+    bench.client.hset(f"petrel:dead:{letter}", mapping={"event": "copyless", "subscription": bench.id_of("dead")})
+    return letter
+
+
+def _prepare(bench, name, gone):
+    """What has to be so that this point is passed at all."""
+    if name.startswith("subscription_put"):
+        bench.admin.call("POST", f"/v1/subscriptions/{gone}/resume")
+        bench.client.xadd("petrel:events", {"type": "h", "data": "1"})
+    if name.startswith("wake"):
+        bench.admin.call("POST", f"/v1/subscriptions/{bench.id_of('failing')}/pause")
+
+
+def _clean_up(bench, name):
+    letter = f"copyless.{bench.id_of('dead')}"
+    bench.client.zrem("petrel:dead", letter)
+    bench.client.delete(f"petrel:dead:{letter}")
+    if name.startswith("wake"):
+        bench.admin.call("POST", f"/v1/subscriptions/{bench.id_of('failing')}/resume")
+
+
+def run_points(folder, seed, points, events, rate=400):
+    """points: [(name, victim, passes)]"""
+    bench = Bench(folder, seed)
+    try:
+        gone = bench.subscribe("gone", "gone", ["h"])
+        bench.subscribe("own", "good", ["petrel.*"])
+        load = bench.start_load(rate, own_ids=False)
+        runs = []
+        first = bench.dispatcher()  # so that there are dead letters, retries and a dead instance to take over
+        wait_until(lambda: bench.totals().get("dead", 0) > 0 and load.count() > 200, 60, "it runs")
+        bench.kill9(first)
+        for name, kind, passes in points:
+            point = f"{name}:{bench.random.randint(1, passes)}"
+            print(f"point {point}", flush=True)
+            _prepare(bench, name, gone)
+            helper = None
+            if kind == "admin":
+                helper = bench.dispatcher()
+                victim = _die_in_admin(bench, point)
+            else:
+                victim = _die_under_load(bench, point, kind)
+            wait_until(lambda: _has_died(victim), 45, f"the process dies at {point}")
+            assert victim.process.returncode == -signal.SIGKILL, f"{point}: ended with {victim.process.returncode}"
+            now = time.monotonic()
+            bench.faults.append((now, now))
+            if helper:
+                bench.kill9(helper)
+            missing = bench.lost_now()
+            assert not missing, f"{point}: lost at the instant of death: {missing[:5]}"
+            _clean_up(bench, name)
+            runs.append(point)
+        bench.dispatcher()
+        wait_until(lambda: load.count() >= events, 300, "the events are sent")
+        load.stop()
+        bench.wait_settled()
+        return bench.verdict(more={"runs": len(runs), "points": runs})
+    finally:
+        bench.close()
+
+
+assert "h" not in TYPES

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scenarios that measure: how soon a dead instance's work is done by others, how soon a drained one is gone."""
+
+import signal
+import time
+
+from bench import DEFAULTS, Bench
+from harness.wait import wait_until
+
+RECOVERY_LIMIT_S = 10.0
+REQUEST_TIMEOUT_S = 3.0
+
+
+# ---- recovery
+
+
+def _held_by(bench, instance):
+    """(event ids of the pending entries, (event id, subscription's name) of the leased deliveries) of an instance."""
+    consumers = [c["name"] for c in bench.client.xinfo_consumers("petrel:events", "petrel")
+                 if f"-{instance.pid}-" in c["name"]]
+    entries = [one["message_id"] for consumer in consumers
+               for one in bench.client.xpending_range("petrel:events", "petrel", "-", "+", 100000, consumer)]
+    pipe = bench.client.pipeline(transaction=False)
+    for entry in entries:
+        pipe.xrange("petrel:events", entry, entry)
+    events = {fields.get("id") or f"msg_0_{entry.replace('-', '_')}" for found in pipe.execute() for entry, fields in found}
+    tail = consumers[0].rsplit(":", 1)[0][-12:] if consumers else "-"
+    leased = {(identifier, name) for subscription, name in bench.names.items()
+              for identifier, state in bench.client.hgetall(f"petrel:parked:{subscription}").items()
+              if f" {tail}." in state}
+    return events, leased
+
+
+def _recovery_s(bench, died_at, events, leased):
+    """Until the last delivery that the dead instance had in hand was sent again; None: there was none."""
+    last = None
+    seen = set()
+    for arrived, _, name, identifier, _, _ in bench.receivers.records():
+        pair = (identifier.decode(), name.decode())
+        if arrived < died_at + 0.3 or pair in seen or (pair[0] not in events and pair not in leased):
+            continue
+        seen.add(pair)
+        last = max(last or 0.0, arrived - died_at)
+    return last
+
+
+def _kill_and_measure(bench, victim, restart):
+    bench.kill9(victim)
+    died_at = bench.faults[-1][0]
+    events, leased = _held_by(bench, victim)
+    replacement = restart()
+    wait_until(lambda: not _is_anything_held(bench, victim), 30, "nothing is the dead instance's any more")
+    time.sleep(3)  # for what is on its way
+    return replacement, _recovery_s(bench, died_at, events, leased), len(events), len(leased)
+
+
+def _is_anything_held(bench, victim):
+    names = [c["name"] for c in bench.client.xinfo_consumers("petrel:events", "petrel")]
+    return any(f"-{victim.pid}-" in name for name in names) or time.sleep(0.2)
+
+
+def _check(bench, measured):
+    times = [round(m[1], 2) for m in measured if m[1] is not None]
+    print(f"seconds until the last repeated delivery: {times}; held: {[m[2:] for m in measured]}", flush=True)
+    assert times, "the dead had something in hand"
+    assert max(times) <= RECOVERY_LIMIT_S, f"recovery took {max(times)} s"
+    bench.load.stop()
+    bench.wait_settled()
+    return bench.verdict(more={"recovery_s": times, "runs": len(measured)})
+
+
+def recovery(folder, seed, rounds, rate):
+    """Two dispatchers with default settings, one dies: the other takes over."""
+    bench = Bench(folder, seed, flags=DEFAULTS)
+    try:
+        running = [bench.dispatcher().wait_ready() for _ in range(2)]
+        bench.start_load(rate, own_ids=False)
+        measured = []
+        for _ in range(rounds):
+            time.sleep(7 + bench.random.random())
+            replacement, *numbers = _kill_and_measure(bench, running.pop(0), bench.dispatcher)
+            running.append(replacement)
+            measured.append((None, *numbers))
+        return _check(bench, measured)
+    finally:
+        bench.close()
+
+
+def alone(folder, seed, rounds, rate):
+    """The only dispatcher dies and is started again at once, as a service manager does."""
+    bench = Bench(folder, seed, flags=DEFAULTS)
+    try:
+        running = bench.dispatcher().wait_ready()
+        bench.start_load(rate, own_ids=False)
+        measured = []
+        for _ in range(rounds):
+            time.sleep(2 + bench.random.random())
+            running, *numbers = _kill_and_measure(bench, running, bench.dispatcher)
+            measured.append((None, *numbers))
+        return _check(bench, measured)
+    finally:
+        bench.close()
+
+
+# ---- drain
+
+
+def _nothing_left(bench):
+    """After the end of the only dispatcher."""
+    state = bench.state()
+    assert bench.client.xpending("petrel:events", "petrel")["pending"] == 0, "entries are pending"
+    assert not state.leased, f"leases are left: {list(state.leased)[:3]}"
+    assert bench.client.xinfo_consumers("petrel:events", "petrel") == [], "consumers are left"
+    assert bench.client.hlen("petrel:instances") == 0, "a heartbeat is left"
+
+
+def _end(instance, deadline_s):
+    begin = time.monotonic()
+    code = instance.terminate(30)
+    took = time.monotonic() - begin
+    assert took <= deadline_s, f"it took {took:.2f} s to end, not {deadline_s}"
+    return code, took
+
+
+def _add_hanging(bench):
+    """Requests that are never answered; claimed ones too, after their first timeout."""
+    for number in range(10):
+        bench.client.xadd("petrel:events", {"type": "hang", "data": str(number)})
+    before = sum(record[2] == b"hang" for record in bench.receivers.records())
+    wait_until(lambda: sum(r[2] == b"hang" for r in bench.receivers.records()) >= before + 5, 20, "they hang")
+
+
+def _drain_patiently(bench):
+    """Attempts end by their own timeout, at the latest."""
+    instance = bench.dispatcher()
+    instance.wait_ready()
+    _add_hanging(bench)
+    code, took = _end(instance, REQUEST_TIMEOUT_S + 1.0)
+    assert code == 0, f"ended with {code}"
+    _nothing_left(bench)
+    return took
+
+
+def _drain_impatiently(bench):
+    """shutdown_timeout comes first: attempts are aborted and parked as they were."""
+    instance = bench.dispatcher(["--shutdown-timeout", "500ms"])
+    instance.wait_ready()
+    _add_hanging(bench)
+    begin = time.monotonic()
+    code, took = _end(instance, 0.5 + 1.0)
+    bench.faults.append((begin, time.monotonic()))
+    assert code == 0, f"ended with {code}"
+    _nothing_left(bench)
+    return took
+
+
+def _drain_and_lose_patience(bench):
+    """A second signal ends it at once; what it had is taken over as after a kill."""
+    instance = bench.dispatcher()
+    instance.wait_ready()
+    _add_hanging(bench)
+    instance.signal(signal.SIGTERM)
+    time.sleep(0.2)
+    code, _ = _end(instance, 1.0)
+    now = time.monotonic()
+    bench.faults.append((now, now))
+    assert code == 128 + signal.SIGTERM, f"ended with {code}"
+
+
+def drain(folder, seed, rounds, rate):
+    """The producer never stops meanwhile."""
+    bench = Bench(folder, seed, flags=[*DEFAULTS, "--request-timeout", f"{int(REQUEST_TIMEOUT_S)}s"])
+    try:
+        hanging = bench.subscribe("hang", "hang", ["hang"])
+        load = bench.start_load(rate, own_ids=False)
+        took = []
+        for _ in range(rounds):
+            took.append(_drain_patiently(bench))
+            _drain_impatiently(bench)
+        _drain_and_lose_patience(bench)
+        print(f"seconds to end: {took}", flush=True)
+        bench.dispatcher()
+        bench.admin.call("DELETE", f"/v1/subscriptions/{hanging}")
+        load.stop()
+        bench.wait_settled()
+        return bench.verdict(more={"recovery_s": [round(t, 2) for t in took], "runs": 2 * rounds + 1,
+                                   "faults": 2 * rounds + 1})
+    finally:
+        bench.close()
+
+
+def rolling_restart(folder, seed, restarts, rate):
+    """One after the other, under load, receivers answering in time: nothing at all is repeated."""
+    bench = Bench(folder, seed, flags=DEFAULTS)
+    try:
+        running = [bench.dispatcher().wait_ready() for _ in range(2)]
+        load = bench.start_load(rate, own_ids=False)
+        took = []
+        for _ in range(restarts):
+            time.sleep(1 + bench.random.random())
+            code, seconds = _end(running.pop(0), 16.0)
+            assert code == 0, f"ended with {code}"
+            took.append(round(seconds, 2))
+            running.append(bench.dispatcher().wait_ready())
+        load.stop()
+        bench.wait_settled()
+        result = bench.verdict(more={"recovery_s": took, "runs": restarts, "faults": restarts})
+        assert result["repeats"] == 0, "a repeat"
+        return result
+    finally:
+        bench.close()

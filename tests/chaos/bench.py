@@ -10,6 +10,8 @@ from pathlib import Path
 
 import redis
 import requests
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 import judge
 from harness.processes import ADMIN_KEY, Child, free_port
@@ -93,7 +95,7 @@ class Bench:
         self.random = random.Random(seed)
         self.flags = list(flags)
         self.instances = []
-        self.faults = []       # [(begin, end)] by the monotonic clock
+        self.faults = []       # a judge.Held each
         self.names = {}        # subscription id → name
         self.discarded = set()  # pairs whose dead letter the scenario deleted
         self.load = None
@@ -118,7 +120,9 @@ class Bench:
         return next(identifier for identifier, known in self.names.items() if known == name)
 
     def start_load(self, rate, own_ids=True):
-        producer = redis.Redis(port=self.redis.port, decode_responses=True, socket_timeout=10)
+        # Without retries of its own: what was accepted is to be known.
+        producer = redis.Redis(port=self.redis.port, decode_responses=True, socket_timeout=10,
+                               retry=Retry(NoBackoff(), 0))
         self.load = Load(producer, self.seed, rate, own_ids).start()
         return self.load
 
@@ -127,9 +131,16 @@ class Bench:
 
     def kill9(self, instance):
         instance.signal(signal.SIGKILL)
+        return self.note_death(instance)
+
+    def note_death(self, instance):
+        """Right after it: what it had in hand."""
         instance.process.wait(10)
-        now = time.monotonic()
-        self.faults.append((now, now))
+        return self.note_fault(instance)
+
+    def note_fault(self, instance, begin=None):
+        self.faults.append(judge.Held(self.client, self.names, instance.pid, begin or time.monotonic()))
+        return self.faults[-1]
 
     # ---- looking
 
@@ -159,14 +170,15 @@ class Bench:
 
     # ---- the verdict
 
-    def verdict(self, grace_s=1.0, more=None):
+    def verdict(self, more=None):
         """Asserts the promise; the numbers for the table."""
         accepted, rejected = self.load.snapshot()
         records = self.receivers.records()
         state = self.state()
         missing = judge.lost(accepted, rejected, records, state, self.discarded)
-        repeated, unexplained, oldest = judge.repeats(records, self.faults, grace_s)
-        result = {"events": len(accepted) + len(rejected), "lost": len(missing), "repeats": repeated,
+        repeated, unexplained, oldest = judge.repeats(records, self.faults)
+        in_hand = sum(len(fault) for fault in self.faults)
+        result = {"events": len(accepted) + len(rejected), "lost": len(missing), "repeats": repeated, "in_hand": in_hand,
                   "unexplained": len(unexplained), "oldest_s": oldest, "faults": len(self.faults), **(more or {})}
         print(json.dumps(result), flush=True)
         assert not missing, f"lost: {missing[:5]}"
@@ -174,14 +186,15 @@ class Bench:
         assert not state.parked and not state.in_stream, "settled"
         delivered = judge.arrivals(records)
         both = [pair for pair in state.dead if pair in delivered and pair[1] != "gone"]
-        assert len(both) <= repeated, f"delivered, and yet dead letters: {both[:5]}"
+        assert len(both) <= in_hand, f"delivered, and yet dead letters: {both[:5]}"
         self.check_leftovers(state)
         return result
 
     def explain(self, unexplained):
-        start = self.faults[0][0] if self.faults else 0
+        start = self.faults[0].begin if self.faults else 0
+        faults = [round(fault.begin - start, 3) for fault in self.faults]
         return [(pair, [(round(a - start, 3), round(b - start, 3)) for a, b in times]) for pair, times in unexplained] + [
-            ("faults", [(round(a - start, 3), round(b - start, 3)) for a, b in self.faults])]
+            ("faults", faults)]
 
     def check_leftovers(self, state):
         """Copies of events are kept for dead letters only; what a crash left of the notes expires."""

@@ -10,10 +10,10 @@ from lossy import LossyLink
 from proxy import Proxy
 
 
-def _finish(bench, grace_s=1.0, more=None):
+def _finish(bench, more=None):
     bench.load.stop()
     bench.wait_settled(180)
-    return bench.verdict(grace_s, more)
+    return bench.verdict(more)
 
 
 def storm(folder, seed, kills, rate):
@@ -96,7 +96,7 @@ def lossy_network(folder, seed, seconds, rate):
                 one.wait_ready()
             bench.start_load(rate)
             time.sleep(seconds)
-            result = _finish(bench, grace_s=5.0, more={"faults": link.lost})
+            result = _finish(bench, more={"faults": link.lost})
             assert link.lost, "packets were lost"
             return result
         finally:
@@ -114,13 +114,10 @@ def freeze(folder, seed, still_s, rate):
         time.sleep(7 + bench.random.random())
         frozen.signal(signal.SIGSTOP)
         begin = time.monotonic()
+        bench.note_fault(frozen)
         wait_until(lambda: bench.client.hlen("petrel:instances") == 1, 20, "the others take it for dead")
         time.sleep(max(0.0, still_s - (time.monotonic() - begin)))
         frozen.signal(signal.SIGCONT)
-        bench.faults.append((begin, begin))
-        # Requests that were being written when it stopped go out now.
-        now = time.monotonic()
-        bench.faults.append((now, now))
         time.sleep(3)
         assert "stood still" in frozen.output(), "it has noticed"
         return _finish(bench, more={"faults": 1})

@@ -71,24 +71,61 @@ def lost(accepted, rejected, records, state, discarded=()):
     return missing
 
 
-def repeats(records, faults, grace_s=1.0, late_s=0.5):
-    """(repeats, those not explained, how long before its fault the oldest of the others had been answered). faults: [(begin, end)]: each time an instance died (begin = end) or stood still.
+class Held:
+    """What a dead or frozen instance had in hand: pairs whose outcome Redis didn't know. Only these may be repeated."""
 
-    Explained is a repeat when an attempt that was answered with a 2xx was in flight at a fault: on its way between its
-    arrival (a busy receiver sees it up to late_s after it was sent) and the moment at which Redis knows the outcome, which
-    petrel writes down within grace_s.
+    def __init__(self, client, names, pid, begin):
+        self.begin = begin
+        consumers = [one["name"] for one in client.xinfo_consumers("petrel:events", "petrel")
+                     if f"-{pid}-" in one["name"]]
+        entries = [one["message_id"] for consumer in consumers
+                   for one in client.xpending_range("petrel:events", "petrel", "-", "+", 1000000, consumer)]
+        pipe = client.pipeline(transaction=False)
+        for entry in entries:
+            pipe.xrange("petrel:events", entry, entry)
+            pipe.smembers(f"petrel:settled:{entry}")
+        answers = pipe.execute()
+        self.fresh = set()
+        for found, settled in zip(answers[::2], answers[1::2]):
+            for entry, fields in found:
+                identifier = fields.get("id") or f"msg_0_{entry.replace('-', '_')}"
+                known = {names.get(subscription) for subscription in settled}
+                kind = fields.get("type", "")
+                wanted = TYPES[kind][1] if kind in TYPES else ("own",) if kind.startswith("petrel.") else ()
+                self.fresh |= {(identifier, name) for name in wanted if name not in known}
+        # A lease ends with the tail of its holder's name, its worker and a number.
+        tail = consumers[0].rsplit(":", 1)[0][-12:] if consumers else "-"
+        self.leased = {(identifier, name) for subscription, name in names.items()
+                       for identifier, state in client.hgetall(f"petrel:parked:{subscription}").items()
+                       if f" {tail}." in state}
+
+    def add_aborted(self, client, names):
+        """What a drain has aborted and parked as it was: without a counted attempt."""
+        self.fresh |= {(identifier, name) for subscription, name in names.items()
+                       for identifier, state in client.hgetall(f"petrel:parked:{subscription}").items()
+                       if state.startswith("0 ")}
+
+    def __contains__(self, pair):
+        return pair in self.fresh or pair in self.leased
+
+    def __len__(self):
+        return len(self.fresh) + len(self.leased)
+
+
+def repeats(records, faults):
+    """(repeats, [those not explained], seconds between the answer and the fault, the longest of the explained ones).
+
+    faults: a Held for each time an instance died or stood still. A pair may be repeated once for each of them that had it
+    in hand. The seconds say how soon petrel writes down what has arrived: on a busy machine, how late it looked.
     """
     count, unexplained, oldest = 0, [], 0.0
     for pair, times in arrivals(records).items():
         if len(times) < 2:
             continue
         count += len(times) - 1
-        in_flight = [
-            (begin, end) for begin, end in faults
-            if any(arrived - late_s <= end and begin <= answered + grace_s for arrived, answered in times[:-1])
-        ]
-        if len(in_flight) < len(times) - 1:
+        held = [fault for fault in faults if pair in fault]
+        if len(held) < len(times) - 1:
             unexplained.append((pair, times))
         else:
-            oldest = max(oldest, min(begin - times[0][1] for begin, _ in in_flight))
+            oldest = max(oldest, min(fault.begin - times[0][1] for fault in held))
     return count, unexplained, round(oldest, 3)

@@ -3,7 +3,6 @@
 victim is the restart of the one before, and takes its work over; the last one lives, and settles everything."""
 
 import signal
-import time
 
 import requests
 
@@ -35,6 +34,8 @@ def _die_under_load(bench, point, kind):
         if kind == "abort":
             before = sum(name == b"slow" for _, _, name, _, _, _ in bench.receivers.records())
             wait_until(lambda: sum(r[2] == b"slow" for r in bench.receivers.records()) > before, 30, "slow ones too")
+        if kind == "abort":
+            bench.note_fault(victim)
         victim.signal(signal.SIGTERM)
     return victim
 
@@ -108,8 +109,9 @@ def run_points(folder, seed, points, events, rate=400):
                 victim = _die_under_load(bench, point, kind)
             wait_until(lambda: _has_died(victim), 45, f"the process dies at {point}")
             assert victim.process.returncode == -signal.SIGKILL, f"{point}: ended with {victim.process.returncode}"
-            now = time.monotonic()
-            bench.faults.append((now, now))
+            held = bench.note_death(victim)
+            if kind == "abort":
+                held.add_aborted(bench.client, bench.names)
             if helper:
                 bench.kill9(helper)
             missing = bench.lost_now()

@@ -14,44 +14,26 @@ REQUEST_TIMEOUT_S = 3.0
 # ---- recovery
 
 
-def _held_by(bench, instance):
-    """(event ids of the pending entries, (event id, subscription's name) of the leased deliveries) of an instance."""
-    consumers = [c["name"] for c in bench.client.xinfo_consumers("petrel:events", "petrel")
-                 if f"-{instance.pid}-" in c["name"]]
-    entries = [one["message_id"] for consumer in consumers
-               for one in bench.client.xpending_range("petrel:events", "petrel", "-", "+", 100000, consumer)]
-    pipe = bench.client.pipeline(transaction=False)
-    for entry in entries:
-        pipe.xrange("petrel:events", entry, entry)
-    events = {fields.get("id") or f"msg_0_{entry.replace('-', '_')}" for found in pipe.execute() for entry, fields in found}
-    tail = consumers[0].rsplit(":", 1)[0][-12:] if consumers else "-"
-    leased = {(identifier, name) for subscription, name in bench.names.items()
-              for identifier, state in bench.client.hgetall(f"petrel:parked:{subscription}").items()
-              if f" {tail}." in state}
-    return events, leased
-
-
-def _recovery_s(bench, died_at, events, leased):
-    """Until the last delivery that the dead instance had in hand was sent again; None: there was none."""
+def _recovery_s(bench, held):
+    """Until the last delivery that the dead instance had in hand was sent again; None: none was."""
     last = None
     seen = set()
     for arrived, _, name, identifier, _, _ in bench.receivers.records():
         pair = (identifier.decode(), name.decode())
-        if arrived < died_at + 0.3 or pair in seen or (pair[0] not in events and pair not in leased):
+        # What it had sent just before may arrive a moment after its death.
+        if arrived < held.begin + 0.3 or pair in seen or pair not in held:
             continue
         seen.add(pair)
-        last = max(last or 0.0, arrived - died_at)
+        last = max(last or 0.0, arrived - held.begin)
     return last
 
 
 def _kill_and_measure(bench, victim, restart):
-    bench.kill9(victim)
-    died_at = bench.faults[-1][0]
-    events, leased = _held_by(bench, victim)
+    held = bench.kill9(victim)
     replacement = restart()
     wait_until(lambda: not _is_anything_held(bench, victim), 30, "nothing is the dead instance's any more")
     time.sleep(3)  # for what is on its way
-    return replacement, _recovery_s(bench, died_at, events, leased), len(events), len(leased)
+    return replacement, _recovery_s(bench, held), len(held.fresh), len(held.leased)
 
 
 def _is_anything_held(bench, victim):
@@ -147,8 +129,9 @@ def _drain_impatiently(bench):
     instance.wait_ready()
     _add_hanging(bench)
     begin = time.monotonic()
+    held = bench.note_fault(instance, begin)
     code, took = _end(instance, 0.5 + 1.0)
-    bench.faults.append((begin, time.monotonic()))
+    held.add_aborted(bench.client, bench.names)
     assert code == 0, f"ended with {code}"
     _nothing_left(bench)
     return took
@@ -162,8 +145,7 @@ def _drain_and_lose_patience(bench):
     instance.signal(signal.SIGTERM)
     time.sleep(0.2)
     code, _ = _end(instance, 1.0)
-    now = time.monotonic()
-    bench.faults.append((now, now))
+    bench.note_death(instance)
     assert code == 128 + signal.SIGTERM, f"ended with {code}"
 
 

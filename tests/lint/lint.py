@@ -13,6 +13,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
 
+import fault_points  # noqa: E402
 import layers  # noqa: E402
 import text  # noqa: E402
 import tools  # noqa: E402
@@ -26,6 +27,7 @@ CHECKS = {
     "leftovers": text.check_leftovers,
     "machine": text.check_machine_paths,
     "scripts": text.check_scripts,
+    "points": fault_points.check_fault_points,
     "format": tools.check_format,
     "headers": tools.check_headers,
     "configuration": tools.check_configuration,

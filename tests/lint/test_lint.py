@@ -205,6 +205,49 @@ class Scripts(LintTest):
             self.found("scripts", {"core/lua/park.lua": ""})
 
 
+class FaultPoints(LintTest):
+    HOOKED = 'FAULT_POINT_COMMAND(c, "before_send");\nredisAsyncCommandArgv(c);\nFAULT_POINT_COMMAND(c, "after_reply");\n'
+
+    def files(self, **more):
+        files = {
+            "core/scripts.c": '[A] = {"park", script_source_park},\n',
+            "core/redis_link.c": self.HOOKED,
+            "dispatcher/worker.c": 'FAULT_POINT("drain.begun");\ncreate("XACK"); create("HGET"); /* "XADD" */\n',
+            "tests/chaos/points.py": "COMMANDS = {'park': 1, 'xack': 1}\nPLACES = {'drain.begun': 1}\n",
+        }
+        return {**files, **{name.replace("__", "/") + ".c": text for name, text in more.items()}}
+
+    def test_all_listed(self):
+        self.assertEqual(self.found("points", self.files()), [])
+
+    def test_a_script_without_a_row(self):
+        text = '[A] = {"park", script_source_park},\n[B] = {"bury", script_source_bury},\n'
+        self.assertEqual(self.found("points", self.files(core__scripts=text)), [("core/scripts.c", 2)])
+
+    def test_a_writing_command_without_a_row(self):
+        self.assertEqual(self.found("points", self.files(admin__keys='\ncreate("HDEL");\n')), [("admin/keys.c", 2)])
+
+    def test_a_place_without_a_row(self):
+        self.assertEqual(self.found("points", self.files(admin__keys='FAULT_POINT("new");\n')), [("admin/keys.c", 1)])
+
+    def test_rows_without_their_place(self):
+        found = self.found("points", self.files(dispatcher__worker="\n"))
+        self.assertEqual(found, [("tests/chaos/points.py", 1)] * 2)
+
+    def test_a_sender_without_its_points(self):
+        text = self.HOOKED.replace("after_reply", "other")
+        self.assertEqual(self.found("points", self.files(core__redis_link=text)), [("core/redis_link.c", 1)])
+
+    def test_a_command_past_the_points(self):
+        text = "\nredisCommand(c);\n"
+        self.assertEqual(self.found("points", self.files(core__store=text)), [("core/store.c", 2)])
+        self.assertEqual(self.found("points", self.files(core__redis_link_connect=text)), [])
+
+    def test_no_table(self):
+        with self.assertRaises(CheckError):
+            self.found("points", {"core/scripts.c": ""})
+
+
 class Format(LintTest):
     def setUp(self):
         super().setUp()
@@ -306,8 +349,8 @@ class Rest(unittest.TestCase):
 
     def test_every_check_is_tested(self):
         tested = {"arrows": Arrows, "confinement": Confinement, "banned": Banned, "licence": Licence,
-                  "leftovers": Leftovers, "machine": MachinePaths, "scripts": Scripts, "format": Format,
-                  "headers": Headers, "configuration": Configuration, "tidy": Tidy}
+                  "leftovers": Leftovers, "machine": MachinePaths, "scripts": Scripts, "points": FaultPoints,
+                  "format": Format, "headers": Headers, "configuration": Configuration, "tidy": Tidy}
         self.assertEqual(tested.keys(), CHECKS.keys())
 
 

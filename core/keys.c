@@ -25,8 +25,6 @@ static struct name name_of(enum key_name name)
         return (struct name){.text = "rejected"};
     case KEY_ATTEMPTS:
         return (struct name){.text = "attempts"};
-    case KEY_MARKS:
-        return (struct name){.text = "marks"};
     case KEY_FLOOR:
         return (struct name){.text = "floor"};
     case KEY_TOTALS:

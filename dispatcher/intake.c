@@ -61,7 +61,7 @@ static void on_read(void *arg, redis_reply *reply)
     struct intake *intake = arg;
     intake->awaits_newest = true;
     if (!reply) {
-        intake->must_review = true;
+        intake_review(intake);
         return; // read on when the link is up again
     }
     if (redis_reply_is_error(reply)) {

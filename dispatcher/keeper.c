@@ -55,7 +55,6 @@ static void trim_shard(struct dispatcher *dispatcher, uint32_t shard)
     dispatcher->is_trimming[shard] = true;
     struct redis_command *command = redis_command_create_script(SCRIPT_TRIM);
     fleet_add_key(dispatcher, command, shard, KEY_EVENTS);
-    fleet_add_key(dispatcher, command, shard, KEY_MARKS);
     fleet_add_key(dispatcher, command, shard, KEY_FLOOR);
     fleet_add_key(dispatcher, command, shard, KEY_TOTALS);
     redis_command_add_text(command, KEYS_GROUP);

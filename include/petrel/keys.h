@@ -18,7 +18,6 @@ enum key_name {
     KEY_DEAD,     // zset: dead letter id → time it died, ms
     KEY_REJECTED, // stream of entries that are no event
     KEY_ATTEMPTS, // stream, capped: the attempts log
-    KEY_MARKS,    // zset: entry id → entries added up to it, one a second: ranks for trimming
     KEY_FLOOR,    // string: id of an entry; it and all before are settled
     KEY_TOTALS, // hash: parked (deliveries parked now), delivered, dead, rejected, duplicates so far
     KEY_QUEUE,  // + subscription: zset event id → due time, ms (lease expiry while leased)

@@ -6,6 +6,7 @@ share it, so that both are seen to tell. What was in flight when Redis went ends
 when it is back: so nothing at all is repeated.
 """
 
+import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -178,3 +179,107 @@ def test_an_outage_is_told_survived_and_over_at_once(setting, begin, end, record
     s.wait_all_settled()
     assert [repeats(s.receiver, path) for path in ("/good", "/slow", "/sick")] == [0, 0, 0]
     assert all(metrics(petrel)["petrel_data_loss_total"] == 0 for petrel in s.processes)
+
+
+def test_replies_cut_in_the_middle(setting):
+    s = setting
+    dice = random.Random(7)
+    efforts = [Effort(petrel) for petrel in s.processes]
+    s.proxy.cut_replies = lambda: dice.randrange(1, 4000)
+    with Producer(s.redis.client) as producer:
+        for _ in range(10):
+            s.proxy.reset()
+            stays(lambda: True, 0.2, "cut in the middle of work")
+    for effort in efforts:
+        effort.assert_no_spin()
+    s.proxy.heal()
+    wait_arrived(s.receiver, "/good", producer.accepted)
+    s.wait_all_settled()
+    assert len(producer.accepted) > 100
+    assert repeats(s.receiver, "/good") == 0
+    assert all(petrel.is_running() for petrel in s.processes)
+
+
+def test_scripts_flushed(setting):
+    s = setting
+    with Producer(s.redis.client) as producer:
+        for _ in range(10):
+            s.redis.client.script_flush()
+            stays(lambda: True, 0.1, "work goes on")
+    in_flight = s.add("in.flight", 20, "fly")
+    s.redis.client.script_flush()
+    wait_arrived(s.receiver, "/good", producer.accepted)
+    wait_arrived(s.receiver, "/slow", in_flight)
+    wait_arrived(s.receiver, "/sick", in_flight)
+    s.wait_all_settled()
+    assert [repeats(s.receiver, path) for path in ("/good", "/slow", "/sick")] == [0, 0, 0]
+
+
+def test_the_group_is_destroyed(setting, record_property):
+    """It is made again, and the settled past isn't sent again."""
+    s = setting
+    past = s.add("load", 500, "past")
+    wait_arrived(s.receiver, "/good", past)
+    s.wait_all_settled()
+    last = s.redis.client.xrevrange("petrel:events", count=1)[0][0]
+    wait_until(lambda: s.redis.client.get("petrel:floor") == last, 10, "the floor is noted")
+    with Producer(s.redis.client) as producer:
+        wait_until(lambda: len(producer.accepted) > 50, 10, "load")
+        efforts = [Effort(petrel) for petrel in s.processes]
+        s.redis.client.xgroup_destroy("petrel:events", "petrel")
+        destroyed = time.monotonic()
+        before = len(producer.accepted)
+        wait_until(lambda: set(producer.accepted[before:]) & set(s.receiver.accepted("/good")), 10, "work goes on")
+        record_property("resumed_s", round(time.monotonic() - destroyed, 2))
+    wait_arrived(s.receiver, "/good", producer.accepted)
+    s.wait_all_settled()
+    for effort in efforts:
+        effort.assert_no_spin()
+    again = [name for name in s.receiver.accepted("/good") if name in set(past)]
+    assert len(again) == len(past), "the past was sent again"
+    assert sum(metrics(petrel)["petrel_groups_created_total"] for petrel in s.processes) == 2
+    assert all(petrel.is_ready() for petrel in s.processes)
+
+
+def beats(s):
+    return [int(value.split()[0]) for value in s.redis.client.hvals("petrel:instances")]
+
+
+def test_everything_is_flushed(setting):
+    """What is petrel's own is made again; what was known to be there is counted as lost; the old table is forgotten."""
+    s = setting
+    s.serve.api.subscribe("http://127.0.0.1:1/", ["refused"])
+    s.add("refused", 10, "parked")
+    wait_until(lambda: s.redis.totals().get("parked") == 10, 10, "ten deliveries are parked")
+    parked_ms = time.time() * 1000
+    wait_until(lambda: min(beats(s)) > parked_ms + 1000, 10, "both have looked since")
+    efforts = [Effort(petrel) for petrel in s.processes]
+    good_before = s.receiver.count("/good")
+    s.redis.client.flushall()
+    # Each tells what it knew; who beats first finds the layout's version gone.
+    wait_until(lambda: sum(metrics(p)["petrel_data_loss_total"] for p in s.processes) >= 10, 10, "the loss is counted")
+    assert any("data loss" in petrel.output() for petrel in s.processes)
+    wait_until(lambda: len(beats(s)) == 2 and s.redis.client.get("petrel:schema") == "1", 10, "heartbeats, layout")
+    for petrel in s.processes:
+        petrel.wait_ready()
+    assert s.serve.api.items("/v1/subscriptions") == []
+    s.serve.api.subscribe(s.receiver.url("/new"), ["load"])
+    after = s.add("load", 50, "after")
+    wait_until(lambda: set(after) <= set(s.receiver.accepted("/new")), 20, "work goes on")
+    assert s.receiver.count("/good") == good_before, "a subscription that Redis no longer has got an event"
+    for effort in efforts:
+        effort.assert_no_spin()
+
+
+def test_a_slow_redis_is_no_fault(setting):
+    s = setting
+    before = [metrics(petrel)["petrel_redis_reconnects_total"] for petrel in s.processes]
+    s.proxy.delay_s = 0.1  # each way
+    slow = s.add("load", 300, "slow")
+    in_flight = s.add("in.flight", 20, "fly")
+    wait_arrived(s.receiver, "/good", slow, 30)
+    wait_arrived(s.receiver, "/slow", in_flight, 30)
+    assert all(readiness(petrel)[0] == 200 for petrel in s.processes)
+    s.wait_all_settled()
+    assert [metrics(petrel)["petrel_redis_reconnects_total"] for petrel in s.processes] == before
+    assert [repeats(s.receiver, path) for path in ("/good", "/slow", "/sick")] == [0, 0, 0]

@@ -10,7 +10,7 @@ from harness.receiver_fast import OK, FastReceiver, status_line
 from harness.wait import stays, wait_until
 
 # What may be there once everything is settled; docs/redis-layout.md lists them.
-RESTING_KEYS = {"petrel:events", "petrel:totals", "petrel:attempts", "petrel:marks", "petrel:subscriptions",
+RESTING_KEYS = {"petrel:events", "petrel:totals", "petrel:attempts", "petrel:floor", "petrel:subscriptions",
                 "petrel:changes", "petrel:instances", "petrel:schema", "petrel:rejected"}
 
 

@@ -60,7 +60,8 @@ class Producer:
     """Adds events with ids of its own in a thread, one at a time, and keeps those that Redis accepted."""
 
     def __init__(self, client, pause_s=0.005, **fields):
-        self.client, self.pause_s, self.fields = client, pause_s, {"type": "load", "data": "1", **fields}
+        self.client, self.pause_s = client, pause_s
+        self.fields = {"type": "load", **(fields or {"data": "1"})}
         self.accepted = []
         self.doubtful = set()  # no answer: Redis may have them or not
         self.refused = []      # error replies

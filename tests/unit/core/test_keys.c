@@ -19,7 +19,6 @@ TEST(names_with_one_shard)
     CHECK_STR(name(1, 0, KEY_DEAD, ""), "petrel:dead");
     CHECK_STR(name(1, 0, KEY_REJECTED, ""), "petrel:rejected");
     CHECK_STR(name(1, 0, KEY_ATTEMPTS, ""), "petrel:attempts");
-    CHECK_STR(name(1, 0, KEY_MARKS, ""), "petrel:marks");
     CHECK_STR(name(1, 0, KEY_FLOOR, ""), "petrel:floor");
     CHECK_STR(name(1, 0, KEY_TOTALS, ""), "petrel:totals");
     CHECK_STR(name(1, 0, KEY_QUEUE, "sub_1"), "petrel:queue:sub_1");

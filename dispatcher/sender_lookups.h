@@ -15,6 +15,8 @@ enum {
     // How long the thread of a lookup that was given up is taken to go on. The C library asks a silent server twice,
     // five seconds each, and a transfer waits for half of that by default.
     LOOKUP_GIVEN_UP_MS = 10 * 1000,
+    // How long a destination's last lookup tells what to expect of the next one.
+    LOOKUP_REMEMBERED_MS = 10 * 60 * 1000,
 };
 
 struct lookup;

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guard against names that lead inside: real public and private addresses, in a network namespace of our own."""
 
+import re
 import signal
+import time
+from pathlib import Path
 
 import pytest
 from harness import netns
@@ -180,3 +183,34 @@ def test_an_admin_server_that_knows_less_opens_nothing(world, outward, names, pu
     xadd(type="a", data="1")
     assert [end_of(petrel, m) for m in made] == [BLOCKED] * 3
     assert all(trap.is_untouched() for trap in traps)
+
+
+def test_a_name_server_that_never_answers(world, names, public, start, tmp_path, xadd):
+    """Each lookup is a thread that can't be stopped: they are bounded, and don't keep others from being looked up."""
+    petrel = start(flags=["--allow-networks", "", "--retry-schedule", "1h", "--connect-timeout", "1s"],
+                   prefix=netns.with_resolver(tmp_path, "timeout:20 attempts:1"))
+    names.names["good.test"] = [[PUBLIC]]
+    petrel.api.subscribe(public.url("/", host="good.test"), ["good"])
+    xadd(type="good", data="1")
+    wait_until(lambda: public.count() == 1, 5, "the good one is known")
+    made = [petrel.api.ok("POST", "/v1/subscriptions", json={
+        "url": f"http://silent{i}.test/", "event_types": ["a"]})["id"] for i in range(150)]
+    wait_until(lambda: petrel.api.table_subscriptions() >= 151 * petrel.api.metric("petrel_workers"), 10, "known")
+
+    def threads():
+        status = Path(f"/proc/{petrel.pid}/status").read_text()
+        return int(re.search(r"Threads:\s+(\d+)", status)[1])
+
+    before = most = threads()
+    xadd(type="a", data="1")
+    end = time.monotonic() + 20
+    timed_out = []
+    while len(timed_out) < len(made) and time.monotonic() < end:
+        most = max(most, threads())
+        timed_out = [a for a in petrel.api.items("/v1/attempts", limit=200) if a["error"] == "timeout"]
+    assert len(timed_out) == len(made)
+    print(f"{most - before} threads more for {len(made)} hung lookups")
+    assert 0 < most - before <= 2 * 24, "two workers, three quarters of 32 slots each"
+    xadd(type="good", data="2")
+    wait_until(lambda: public.count() == 2, 5, "the good one goes on")
+    assert petrel.terminate() == 0, "its threads hold up nobody"

@@ -78,6 +78,60 @@ TEST(a_lookup_given_up_keeps_its_slot)
     lookups_destroy(&lookups);
 }
 
+static void look_up(struct lookups *lookups, uint64_t destination, enum lookup_end end,
+                    int64_t now_ms)
+{
+    struct lookup_waiter waiter;
+    CHECK(lookups_enter(lookups, destination, &waiter, now_ms));
+    lookups_end(lookups, &waiter, end, now_ms);
+}
+
+TEST(slots_by_standing)
+{
+    enum { SLOTS = 8, NEW = 100, SUSPECT = 200, PROVEN = 300, LATER_MS = 2 * LOOKUP_KNOWN_MS };
+    struct lookups *lookups = lookups_create(SLOTS);
+    struct lookup_waiter suspects[SLOTS], fresh[SLOTS], proven[SLOTS];
+    for (uint64_t i = 0; i < SLOTS; i++)
+        look_up(lookups, PROVEN + i, LOOKUP_RESOLVED, 0);
+    for (uint64_t i = 0; i < SLOTS; i++) {
+        look_up(lookups, SUSPECT + i, LOOKUP_GIVEN_UP, (int64_t)i * LOOKUP_GIVEN_UP_MS);
+        lookups_take_ready(lookups, (int64_t)(i + 1) * LOOKUP_GIVEN_UP_MS); // its slot is free again
+    }
+    CHECK_INT(lookups_running(lookups), 0);
+    for (uint64_t i = 0; i < SLOTS; i++)
+        CHECK(lookups_enter(lookups, SUSPECT + i, &suspects[i], LATER_MS) == (i < 2));
+    for (uint64_t i = 0; i < SLOTS; i++)
+        CHECK(lookups_enter(lookups, NEW + i, &fresh[i], LATER_MS) == (i < 4));
+    for (uint64_t i = 0; i < SLOTS; i++)
+        CHECK(lookups_enter(lookups, PROVEN + i, &proven[i], LATER_MS) == (i < 2));
+    CHECK_INT(lookups_running(lookups), SLOTS);
+    CHECK(!lookups_take_ready(lookups, LATER_MS));
+    // A slot that gets free goes to the best.
+    lookups_end(lookups, &suspects[0], LOOKUP_FAILED, LATER_MS);
+    CHECK(lookups_take_ready(lookups, LATER_MS) == &proven[2]);
+    lookups_end(lookups, &fresh[0], LOOKUP_RESOLVED, LATER_MS);
+    CHECK(lookups_take_ready(lookups, LATER_MS) == &proven[3]);
+    for (int i = 4; i < SLOTS; i++)
+        lookups_leave(lookups, &proven[i]);
+    lookups_end(lookups, &proven[0], LOOKUP_RESOLVED, LATER_MS);
+    CHECK(lookups_take_ready(lookups, LATER_MS) == &fresh[4]);
+    for (int i = 0; i < SLOTS; i++) {
+        struct lookup_waiter *all[] = {&suspects[i], &fresh[i], &proven[i]};
+        for (int j = 0; j < 3; j++) {
+            lookups_leave(lookups, all[j]);
+            lookups_end(lookups, all[j], LOOKUP_FAILED, LATER_MS);
+        }
+    }
+    CHECK_INT(lookups_running(lookups), 0);
+    // After a while nobody is a suspect any more.
+    int64_t last_ms = (int64_t)SLOTS * LOOKUP_GIVEN_UP_MS + LOOKUP_REMEMBERED_MS;
+    for (uint64_t i = 0; i < SLOTS / 4 * 3; i++)
+        CHECK(lookups_enter(lookups, SUSPECT + i, &suspects[i], last_ms));
+    for (int i = 0; i < SLOTS; i++)
+        lookups_end(lookups, &suspects[i], LOOKUP_FAILED, last_ms);
+    lookups_destroy(&lookups);
+}
+
 TEST(what_was_known_is_forgotten)
 {
     struct lookups *lookups = lookups_create(4);

@@ -43,6 +43,12 @@ COMMANDS = {
     "del": ("admin", 1),
 }
 
+# Of these no running process makes use: name → why.
+UNREACHED = {
+    "api_key_put": "the API has no route to it",
+    "hset": "the same: when a key was used last",
+}
+
 # FAULT_POINT("…") → the same
 PLACES = {
     "event.after_fan_out": ("load", 100),

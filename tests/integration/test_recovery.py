@@ -135,3 +135,19 @@ def test_an_acknowledgement_that_overtakes_the_review_is_not_undone(redis_server
         assert "lost Redis" in petrel.output()
     finally:
         proxy.close()
+
+
+def test_redis_may_go_again_and_again(durable_redis, start, receiver):
+    """The second loss meets a worker that has reviewed its pending list once before."""
+    petrel = start(flags=QUICK, server=durable_redis)
+    petrel.api.subscribe(receiver.url("/"))
+    for number in range(3):
+        durable_redis.binary.xadd("petrel:events", {"type": "a.b", "data": str(number)})
+        wait_until(lambda: receiver.count("/") == number + 1, 10, "delivered")
+        wait_until(lambda: durable_redis.is_settled(number + 1), 10, "settled")
+        durable_redis.kill9()
+        wait_until(lambda: not petrel.is_running() or petrel.output().count("lost Redis") > number, 10, "noticed")
+        durable_redis.start()
+    durable_redis.binary.xadd("petrel:events", {"type": "a.b", "data": "3"})
+    wait_until(lambda: receiver.count("/") == 4, 10, "delivered")
+    assert petrel.is_running(), petrel.output()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The admin API put together: what happens to a request before and after its route.
 //
-//     request → route? (404, 405) → key? (401, 429) → Idempotency-Key? (replay, 409, 422) → handler → headers → audit
+//     request → key? (401, 429) → route? (404, 405) → scope? (403) → Idempotency-Key? (replay, 409, 422) → handler → audit
 //
 // Each step either goes on or is the answer. Handlers run on the HTTP server's threads; what they share is the pool
 // of stores, the status cache and the table of addresses, each behind its own lock.
@@ -12,8 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit.h"
 #include "auth.h"
 #include "idempotency.h"
+#include "permission.h"
 #include "petrel/clock.h"
 #include "petrel/http_server.h"
 #include "petrel/log.h"
@@ -55,18 +57,6 @@ static void add_common_headers(struct http_response *response)
                              "default-src 'none'; frame-ancestors 'none'");
 }
 
-// Never bodies, queries or headers: they hold what people put there.
-static void write_audit_line(const struct http_request *request, unsigned status)
-{
-    bool is_reading = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
-    if (is_reading)
-        log_debug("admin request", LOG_STR("method", request->method),
-                  LOG_STR("path", request->path), LOG_INT("status", status));
-    else
-        log_info("admin request", LOG_STR("method", request->method), LOG_STR("path", request->path),
-                 LOG_INT("status", status), LOG_STR("peer", request->peer));
-}
-
 // ---- the steps
 
 static bool find_route(const struct admin *admin, const struct http_request *request,
@@ -92,39 +82,12 @@ static bool find_route(const struct admin *admin, const struct http_request *req
     return false;
 }
 
-static bool is_permitted(struct admin *admin, const struct http_request *request,
-                         struct http_response *response)
-{
-    int64_t retry_after_s = 0;
-    struct auth_request credentials = {
-        .authorization = http_request_header(request, "authorization"),
-        .peer = request->peer,
-        .now_mono_ms = clock_mono_ms(),
-    };
-    enum auth_result result = auth_check(&admin->auth, &credentials, &retry_after_s);
-    if (result == AUTH_OK)
-        return true;
-    metrics_add(METRIC_ADMIN_UNAUTHORIZED, 1);
-    if (result == AUTH_LIMITED) {
-        http_response_add_header(response, "retry-after", "%lld", (long long)retry_after_s);
-        problem_set(response, 429, "Too many wrong keys from this address; wait %lld s.",
-                    (long long)retry_after_s);
-        return false;
-    }
-    http_response_add_header(response, "www-authenticate",
-                             result == AUTH_WRONG
-                                 ? "Bearer realm=\"petrel\", error=\"invalid_token\""
-                                 : "Bearer realm=\"petrel\"");
-    problem_set(response, 401,
-                result == AUTH_WRONG ? "The key is not this server's."
-                                     : "Send the admin key: authorization: Bearer petrel_….");
-    return false;
-}
-
 static void handle(struct exchange *exchange, const struct route *route)
 {
     struct idempotency idempotency = {.is_on = false};
-    bool is_repeatable = strcmp(route->method, "POST") == 0;
+    bool is_repeatable = strcmp(route->method, "POST") == 0 && !route->is_secret;
+    if (route->is_secret && !idempotency_refuse(exchange))
+        return;
     if (is_repeatable && !idempotency_begin(&idempotency, exchange))
         return;
     route->handle(exchange);
@@ -148,38 +111,23 @@ void admin_set_guard(struct admin *admin, struct guard *guard)
     pthread_mutex_unlock(&admin->guard_lock);
 }
 
-static void handle_with_store(struct admin *admin, const struct router_match *match,
-                              const struct http_request *request, struct http_response *response)
-{
-    struct exchange exchange = {
-        .store = stores_take(&admin->stores),
-        .config = admin->config,
-        .status = &admin->status,
-        .workers = admin->workers,
-        .request = request,
-        .response = response,
-    };
-    struct guard *guard = take_guard(admin);
-    exchange.store->guard = guard;
-    memcpy(exchange.id, match->id, sizeof exchange.id);
-    query_collect(request, &exchange.query);
-    handle(&exchange, match->route);
-    exchange.store->guard = NULL;
-    guard_unref(&guard);
-    stores_give(&admin->stores, exchange.store);
-}
-
 // Under /v1 the key comes first: who has none doesn't learn what there is.
 static bool is_private_path(const struct admin *admin, const struct http_request *request)
 {
     return span_starts_with(span_of(request->path), SPAN("/v1")) && !admin->observability_only;
 }
 
+// Who has no business here can't fill memory.
 static bool wants_body(void *arg, const struct http_request *request)
 {
-    const struct admin *admin = arg;
-    return is_private_path(admin, request) &&
-           auth_has_key(&admin->auth, http_request_header(request, "authorization"));
+    struct admin *admin = arg;
+    if (!is_private_path(admin, request))
+        return false;
+    struct store *store = stores_take(&admin->stores);
+    bool has_key = auth_has_key(&admin->auth, store, http_request_header(request, "authorization"),
+                                clock_wall_ms());
+    stores_give(&admin->stores, store);
+    return has_key;
 }
 
 static bool is_urgent(void *arg, const struct http_request *request)
@@ -191,24 +139,50 @@ static bool is_urgent(void *arg, const struct http_request *request)
            match.route->is_observability;
 }
 
+// The route that answered; NULL when an earlier step did.
+static const struct route *answer(struct admin *admin, struct exchange *exchange)
+{
+    struct router_match match;
+    bool is_private = is_private_path(admin, exchange->request);
+    if (is_private && !permission_check_key(&admin->auth, exchange))
+        return NULL;
+    if (!find_route(admin, exchange->request, exchange->response, &match))
+        return NULL;
+    if (is_private && !permission_check_route(exchange, match.route))
+        return match.route;
+    memcpy(exchange->id, match.id, sizeof exchange->id);
+    query_collect(exchange->request, &exchange->query);
+    handle(exchange, match.route);
+    return match.route;
+}
+
 static void on_request(void *arg, const struct http_request *request, struct http_response *response)
 {
     struct admin *admin = arg;
-    struct router_match match;
+    struct exchange exchange = {
+        .config = admin->config,
+        .status = &admin->status,
+        .workers = admin->workers,
+        .request = request,
+        .response = response,
+    };
+    const struct route *route = NULL;
     metrics_add(METRIC_ADMIN_REQUESTS, 1);
     add_common_headers(response);
     if (request->is_late) {
         http_response_add_header(response, "retry-after", "1");
         problem_set(response, 503, "Too many requests are waiting for Redis.");
-        write_audit_line(request, response->status);
-        return;
+    } else {
+        struct guard *guard = take_guard(admin);
+        exchange.store = stores_take(&admin->stores);
+        exchange.store->guard = guard;
+        route = answer(admin, &exchange);
+        exchange.store->guard = NULL;
+        exchange.store->tenant = NULL;
+        stores_give(&admin->stores, exchange.store);
+        guard_unref(&guard);
     }
-    bool is_private = is_private_path(admin, request);
-    if ((!is_private || is_permitted(admin, request, response)) &&
-        find_route(admin, request, response, &match) &&
-        (is_private || match.route->is_open || is_permitted(admin, request, response)))
-        handle_with_store(admin, &match, request, response);
-    write_audit_line(request, response->status);
+    audit_write(&exchange, route);
 }
 
 // ---- start and stop

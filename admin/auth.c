@@ -83,22 +83,65 @@ static bool is_right(const struct auth *auth, struct span key)
     return digest_equals(digest, auth->key_digest, DIGEST_HEX_SIZE - 1);
 }
 
-bool auth_has_key(const struct auth *auth, const char *authorization)
+static void take_configured(struct api_key *key)
 {
-    struct span key;
-    return authorization && find_bearer(authorization, &key) && is_right(auth, key);
+    *key = (struct api_key){.id = AUTH_CONFIGURED_ID, .scope = API_KEY_ADMIN};
 }
 
-enum auth_result auth_check(struct auth *auth, const struct auth_request *request,
+static enum auth_result find_key(const struct auth *auth, struct store *store, struct span text,
+                                 struct api_key *found)
+{
+    char id[API_KEY_ID_SIZE];
+    if (is_right(auth, text)) {
+        take_configured(found);
+        return AUTH_OK;
+    }
+    if (!api_key_read_id(text, id))
+        return AUTH_WRONG;
+    switch (store_find_api_key(store, id, found)) {
+    case STORE_OK:
+        return api_key_matches(found, text) ? AUTH_OK : AUTH_WRONG;
+    case STORE_NOT_FOUND:
+    case STORE_INVALID:
+        return AUTH_WRONG;
+    case STORE_CONFLICT:
+    case STORE_FULL:
+    case STORE_UNAVAILABLE:
+        return AUTH_UNAVAILABLE;
+    }
+    return AUTH_WRONG;
+}
+
+bool auth_has_key(const struct auth *auth, struct store *store, const char *authorization,
+                  int64_t now_wall_ms)
+{
+    struct span text;
+    struct api_key found;
+    return authorization && find_bearer(authorization, &text) &&
+           find_key(auth, store, text, &found) == AUTH_OK &&
+           !api_key_has_expired(&found, now_wall_ms);
+}
+
+enum auth_result auth_check(struct auth *auth, struct store *store,
+                            const struct auth_request *request, struct access *access,
                             int64_t *retry_after_s)
 {
-    struct span key;
+    struct span text;
+    struct api_key found = {.created_at_ms = 0};
+    *access = (struct access){.key.scope = API_KEY_READ};
     if (is_limited(auth, request, retry_after_s))
         return AUTH_LIMITED;
-    if (!request->authorization || !find_bearer(request->authorization, &key))
+    if (!request->authorization || !find_bearer(request->authorization, &text))
         return AUTH_MISSING;
-    if (is_right(auth, key))
-        return AUTH_OK;
-    count_failure(auth, request);
-    return AUTH_WRONG;
+    enum auth_result result = find_key(auth, store, text, &found);
+    if (result == AUTH_WRONG)
+        count_failure(auth, request);
+    if (result != AUTH_OK)
+        return result;
+    access->key = found; // who it was is worth a line in the log, even when it has expired
+    if (api_key_has_expired(&found, request->now_wall_ms))
+        return AUTH_EXPIRED;
+    if (strcmp(found.id, AUTH_CONFIGURED_ID) != 0)
+        store_note_api_key_used(store, &found);
+    return AUTH_OK;
 }

@@ -3,6 +3,7 @@
 #ifndef PETREL_ADMIN_EXCHANGE_H
 #define PETREL_ADMIN_EXCHANGE_H
 
+#include "auth.h"
 #include "petrel/config.h"
 #include "petrel/http_server.h"
 #include "petrel/store.h"
@@ -20,6 +21,7 @@ struct exchange {
     const struct http_request *request;
     struct http_response *response;
     struct query query;
+    struct access access;
     char id[ROUTER_ID_SIZE]; // what stood for {id} in the path
 };
 

@@ -182,6 +182,15 @@ bool idempotency_begin(struct idempotency *idempotency, struct exchange *exchang
     return idempotency->is_on;
 }
 
+bool idempotency_refuse(struct exchange *exchange)
+{
+    struct field_errors errors = {.count = 0};
+    if (http_request_header(exchange->request, "idempotency-key"))
+        field_errors_add(&errors, "Idempotency-Key",
+                         "isn't possible here: the answer has a secret, which is kept nowhere");
+    return exchange_accept(exchange, &errors);
+}
+
 static const char *find_location(const struct http_response *response)
 {
     for (size_t i = 0; i < response->header_count; i++) {

@@ -15,6 +15,8 @@ struct idempotency {
 
 // False: the answer is set already (a replay, or why not). True: handle the request, then call finish.
 bool idempotency_begin(struct idempotency *idempotency, struct exchange *exchange);
+// For answers that must be kept nowhere. False: 422 is the answer, since the request has an Idempotency-Key.
+bool idempotency_refuse(struct exchange *exchange);
 void idempotency_finish(const struct idempotency *idempotency, struct exchange *exchange);
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef PETREL_ADMIN_ROUTER_H
 #define PETREL_ADMIN_ROUTER_H
 
-#include "petrel/text.h"
+#include "petrel/api_key.h"
 
 struct exchange;
 
@@ -13,7 +13,10 @@ struct route {
     const char *method; // "GET" serves HEAD too
     const char *pattern; // "/v1/subscriptions/{id}/pause"; {…} stands for one segment that isn't empty
     void (*handle)(struct exchange *exchange);
-    bool is_open;          // needs no key
+    enum api_key_scope scope; // that the key must have at least
+    bool is_global;           // about all tenants: not for a key that is bound to one
+    bool is_secret; // its answer holds a secret: never kept for a repetition, and noted when read
+    bool is_open;   // needs no key
     bool is_observability; // served even when nothing else is
 };
 

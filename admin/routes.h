@@ -39,6 +39,12 @@ void route_attempts_list(struct exchange *exchange);
 void route_attempts_list_of_subscription(struct exchange *exchange);
 void route_rejected_list(struct exchange *exchange);
 
+// routes_keys.c
+void route_keys_create(struct exchange *exchange);
+void route_keys_list(struct exchange *exchange);
+void route_keys_show(struct exchange *exchange);
+void route_keys_revoke(struct exchange *exchange);
+
 // routes_health.c
 void route_health_live(struct exchange *exchange);
 void route_health_ready(struct exchange *exchange);

@@ -30,7 +30,8 @@ enum {
     CONNECTION_MEMORY_BYTES = 64 * 1024,
     // Of a body that isn't kept, so that the client gets to read why.
     SWALLOW_MAX_BYTES = 64 * 1024 * 1024,
-    QUEUE_MAX_MS = 5000 // for a handler thread: later the client has given up, or should
+    SMALL_BODY_BYTES = 16 * 1024, // kept without asking whose it is
+    QUEUE_MAX_MS = 5000           // for a handler thread: later the client has given up, or should
 };
 
 struct http_server {
@@ -48,6 +49,7 @@ struct upload {
     struct text body;
     size_t received_bytes;
     bool is_dropped; // too large, or not wanted: read and thrown away
+    bool is_begun;   // its body may come
     bool is_answered;
     struct http_request request;
     struct http_response response; // when answered
@@ -230,16 +232,8 @@ static enum MHD_Result answer(struct upload *upload, struct MHD_Connection *conn
     return MHD_NO; // the server stops
 }
 
-static bool is_wanted(const struct http_server *server, const struct http_request *request)
+static void receive(struct upload *upload, struct span piece)
 {
-    return !server->options.wants_body || server->options.wants_body(server->options.arg, request);
-}
-
-static void receive(const struct http_server *server, struct upload *upload,
-                    const struct http_request *request, struct span piece)
-{
-    if (upload->received_bytes == 0)
-        upload->is_dropped = !is_wanted(server, request);
     upload->received_bytes += piece.size;
     if (!upload->is_dropped)
         text_append_span(&upload->body, piece);
@@ -262,6 +256,44 @@ static struct upload *create_upload(const struct http_server *server,
     return upload;
 }
 
+// ---- whose body is it?
+
+static enum MHD_Result begin(struct upload *upload)
+{
+    upload->is_begun = true;
+    return MHD_YES;
+}
+
+static bool needs_admission(const struct upload *upload)
+{
+    uint64_t bytes;
+    const char *length = http_request_header(&upload->request, "content-length");
+    if (!upload->server->options.wants_body || !upload->server->handlers)
+        return false;
+    if (!length)
+        return http_request_header(&upload->request, "transfer-encoding") != NULL;
+    return !span_to_uint64(span_of(length), &bytes) || bytes > SMALL_BODY_BYTES;
+}
+
+static void on_admission(struct server_job *job)
+{
+    struct upload *upload = (struct upload *)job;
+    const struct http_server_options *options = &upload->server->options;
+    upload->is_dropped = !options->wants_body(options->arg, &upload->request);
+    job->run = on_job;
+    MHD_resume_connection(upload->request.connection);
+}
+
+static enum MHD_Result admit(struct upload *upload)
+{
+    upload->job.run = on_admission;
+    MHD_suspend_connection(upload->request.connection);
+    if (server_pool_add(upload->server->handlers, &upload->job))
+        return MHD_YES;
+    MHD_resume_connection(upload->request.connection);
+    return MHD_NO; // the server stops
+}
+
 // NOLINTNEXTLINE(readability-function-size): libmicrohttpd's parameters
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *data,
@@ -272,14 +304,16 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
     struct upload *upload = *request_state;
     if (!upload) {
         struct http_request request = {.method = method, .path = url, .connection = connection};
-        *request_state = create_upload(server, &request);
+        upload = *request_state = create_upload(server, &request);
         enter(server, connection, SERVER_PHASE_BODY);
-        return *request_state ? MHD_YES : MHD_NO;
+        return !upload ? MHD_NO : needs_admission(upload) ? admit(upload) : begin(upload);
     }
+    if (!upload->is_begun) // its head once more, now that it is admitted
+        return begin(upload);
     if (upload->is_answered)
         return send_answer(upload, connection);
     if (*data_size > 0) {
-        receive(server, upload, &upload->request, (struct span){.data = data, .size = *data_size});
+        receive(upload, (struct span){.data = data, .size = *data_size});
         *data_size = 0;
         return upload->received_bytes > server->options.max_body_bytes + SWALLOW_MAX_BYTES
                    ? MHD_NO

@@ -59,8 +59,8 @@ struct http_server_options {
     unsigned max_connections;
     unsigned idle_timeout_s; // a connection that brings no whole head of a request for so long is closed
     http_handler *handler;
-    // Optional. Asked once when a body begins to arrive; request has no body and no peer yet. False: the body is
-    // thrown away as it comes, so that those who have no business here can't fill memory.
+    // Optional. Asked on a handler thread when a large body is about to come; request has no body and no peer yet.
+    // False: the body is thrown away as it comes, so that those who have no business here can't fill memory.
     bool (*wants_body)(void *arg, const struct http_request *request);
     // Optional. Urgent requests don't wait for the others: what tells whether the process is well.
     bool (*is_urgent)(void *arg, const struct http_request *request);

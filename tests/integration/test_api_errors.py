@@ -120,8 +120,8 @@ def test_all_faulty_fields_are_told_at_once(api):
 # ---- who may
 
 @pytest.mark.parametrize("authorization, detail", [
-    (None, "Send the admin key"), ("Basic dXNlcjpwdw==", "Send the admin key"), ("Bearer", "Send the admin key"),
-    ("Bearer ", "Send the admin key"), ("Bearer wrong", "not this server's"),
+    (None, "Send a key"), ("Basic dXNlcjpwdw==", "Send a key"), ("Bearer", "Send a key"),
+    ("Bearer ", "Send a key"), ("Bearer wrong", "not this server's"),
     ("Bearer test-admin-key-0123456789abcde", "not this server's"),
     ("Bearer test-admin-key-0123456789abcdefg", "not this server's"),
     ("Bearer TEST-ADMIN-KEY-0123456789ABCDEF", "not this server's"),

@@ -9,7 +9,9 @@ static enum auth_result check(const char *authorization, const char *peer, int64
 {
     struct auth_request request = {
         .authorization = authorization, .peer = peer, .now_mono_ms = now_ms};
-    return auth_check(&auth, &request, retry_after_s);
+    struct access access;
+    // None of these keys is of the kind that Redis would be asked for.
+    return auth_check(&auth, NULL, &request, &access, retry_after_s);
 }
 
 TEST(the_key_itself_is_not_kept)
@@ -45,7 +47,8 @@ TEST(headers)
     auth_init(&auth, "petrel_key");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const char *row = rows[i].authorization ? rows[i].authorization : "(none)";
-        CHECK_ROW(auth_has_key(&auth, rows[i].authorization) == (rows[i].result == AUTH_OK), row);
+        CHECK_ROW(auth_has_key(&auth, NULL, rows[i].authorization, 0) == (rows[i].result == AUTH_OK),
+                  row);
         CHECK_ROW(check(rows[i].authorization, "10.0.0.1", 1, &retry_after_s) == rows[i].result,
                   row);
     }

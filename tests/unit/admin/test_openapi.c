@@ -64,8 +64,22 @@ TEST(every_route_is_described)
         const cJSON *security = member(operation, "security");
         bool is_open = cJSON_IsArray(security) && cJSON_GetArraySize(security) == 0;
         CHECK_ROW(is_open == routes[i].is_open, routes[i].pattern);
+        const cJSON *scopes = member(cJSON_GetArrayItem(security, 0), "key");
+        const char *scope = is_open ? "read" : text_of(cJSON_GetArrayItem(scopes, 0));
+        CHECK_STR(scope, api_key_scope_text(routes[i].scope));
+        CHECK_ROW(cJSON_IsTrue(member(operation, "x-all-tenants")) == routes[i].is_global,
+                  routes[i].pattern);
     }
     cJSON_Delete(document);
+}
+
+TEST(what_changes_something_needs_more_than_reading)
+{
+    for (size_t i = 0; i < routes_count; i++) {
+        bool is_reading = strcmp(routes[i].method, "GET") == 0 && !routes[i].is_secret;
+        CHECK_ROW(is_reading || routes[i].scope > API_KEY_READ, routes[i].pattern);
+        CHECK_ROW(!routes[i].is_open || is_reading, routes[i].pattern);
+    }
 }
 
 TEST(every_description_has_a_route)
@@ -96,7 +110,7 @@ static bool has_parameter(const cJSON *operation, const char *reference)
     return false;
 }
 
-TEST(every_post_under_v1_takes_an_idempotency_key)
+TEST(every_post_whose_answer_may_be_kept_takes_an_idempotency_key)
 {
     load();
     for (size_t i = 0; i < routes_count; i++) {
@@ -105,7 +119,8 @@ TEST(every_post_under_v1_takes_an_idempotency_key)
         lower(routes[i].method, method);
         const cJSON *operation =
             member(member(member(document, "paths"), routes[i].pattern), method);
-        CHECK_ROW(has_parameter(operation, "#/components/parameters/idempotency_key") == is_post,
+        CHECK_ROW(has_parameter(operation, "#/components/parameters/idempotency_key") ==
+                      (is_post && !routes[i].is_secret),
                   routes[i].pattern);
     }
     cJSON_Delete(document);

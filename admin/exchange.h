@@ -5,6 +5,7 @@
 
 #include "auth.h"
 #include "petrel/config.h"
+#include "petrel/digest.h"
 #include "petrel/http_server.h"
 #include "petrel/store.h"
 #include "problem.h"
@@ -23,6 +24,8 @@ struct exchange {
     struct query query;
     struct access access;
     char id[ROUTER_ID_SIZE]; // what stood for {id} in the path
+    // Names this request and its repetitions, as their Idempotency-Key, sender and body do; "" without a key.
+    char request_digest[DIGEST_HEX_SIZE];
 };
 
 // False: the problem is already the answer (413, 415, 400 with the offset). json is the whole body.

@@ -55,6 +55,13 @@ static void make_digests(struct idempotency *idempotency, const struct http_requ
     digest_sha256_hex(request->body, idempotency->body_digest);
 }
 
+static void name_request(const struct idempotency *idempotency, struct exchange *exchange)
+{
+    char both[2 * DIGEST_HEX_SIZE];
+    int size = snprintf(both, sizeof both, "%s%s", idempotency->digest, idempotency->body_digest);
+    digest_sha256_hex((struct span){.data = both, .size = (size_t)size}, exchange->request_digest);
+}
+
 static redis_reply *call(struct exchange *exchange, const struct idempotency *idempotency,
                          const char *verb, const struct span *arguments, size_t count)
 {
@@ -169,6 +176,7 @@ bool idempotency_begin(struct idempotency *idempotency, struct exchange *exchang
     if (!accept_key(exchange, key))
         return false;
     make_digests(idempotency, exchange->request, key);
+    name_request(idempotency, exchange);
     char marker[DIGEST_HEX_SIZE + 8];
     snprintf(marker, sizeof marker, "busy %s", idempotency->body_digest);
     redis_reply *reply = set(exchange, idempotency, span_of(marker), BUSY_SECONDS, true);

@@ -106,5 +106,13 @@ void problem_set_result(struct http_response *response, enum store_result result
         set_retry_after(response);
         problem_set(response, 503, "Redis isn't available: %s", store->error);
         return;
+    case STORE_UNCONFIRMED:
+        set_retry_after(response);
+        problem_set(
+            response, 503,
+            "The %s is in Redis, but %s: it is delivered unless a failover loses it. Sent again with the "
+            "same id or Idempotency-Key it is delivered once.",
+            what, store->error);
+        return;
     }
 }

@@ -3,6 +3,7 @@
 //
 // The body's members become the fields of a stream entry, as a producer would XADD them; `data` is passed on as the
 // bytes that stand in the request. 202 is answered only after Redis has the entry.
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "body.h"
@@ -125,10 +126,22 @@ static bool is_acceptable(struct exchange *exchange, const struct publish *publi
     return exchange_accept(exchange, errors);
 }
 
+// A request that failed may have left its event in Redis. Its repetition, under the same Idempotency-Key, has the same
+// event id, and so is delivered once.
+static void name_by_idempotency_key(const struct exchange *exchange, struct publish *publish,
+                                    char id[], size_t id_size)
+{
+    if (exchange->request_digest[0] == '\0' || body_find(&publish->body, "id"))
+        return;
+    int size = snprintf(id, id_size, "idem_%.32s", exchange->request_digest);
+    add_field(publish, "id", (struct span){.data = id, .size = (size_t)size});
+}
+
 static void publish_fields(struct exchange *exchange, struct publish *publish,
                            struct field_errors *errors)
 {
-    char id[EVENT_ID_SIZE];
+    char id[EVENT_ID_SIZE], key_id[EVENT_ID_SIZE];
+    name_by_idempotency_key(exchange, publish, key_id, sizeof key_id);
     struct store_publish fields = {.fields = publish->fields, .field_count = publish->field_count};
     enum store_result result = store_publish_event(exchange->store, &fields, id, errors);
     if (result != STORE_OK) {

@@ -22,6 +22,7 @@ static bool init_store(struct store *store, const struct admin_options *options,
         .max_event_bytes = config->max_event_bytes,
         .max_concurrency = config->max_concurrency,
         .rotation_grace_ms = config->rotation_grace_ms,
+        .publish_replicas = config->publish_replicas,
     };
     snprintf(store->keys.namespace_name, sizeof store->keys.namespace_name, "%s",
              config->namespace_name);

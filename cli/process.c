@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "petrel/check.h"
 #include "petrel/log.h"
 #include "terminal.h"
 
@@ -73,12 +74,31 @@ static void run(struct process *process)
 
 static void on_retry(uv_timer_t *timer);
 
+// CONFLICT, with the store's error, on a Redis that may lose accepted events.
+static enum store_result check_durability(struct store *store)
+{
+    struct store_status status;
+    struct check_report report = {.count = 0};
+    enum store_result result = store_read_status(store, &status);
+    if (result != STORE_OK)
+        return result;
+    check_redis_status(&report, &status);
+    const struct check_finding *failed = check_require_durability(&report);
+    if (!failed)
+        return STORE_OK;
+    snprintf(store->error, sizeof store->error, "require_durability: %s is %.60s: %.120s",
+             failed->name, failed->value, failed->meaning);
+    return STORE_CONFLICT;
+}
+
 // Redis may come later than petrel (both started by the same machine): that is waited for, not given up.
 static void try_to_run(struct process *process)
 {
     enum store_result result = store_check_schema(&process->session.store);
     if (result == STORE_OK)
         result = store_check_encryption(&process->session.store);
+    if (result == STORE_OK && process->input->config->require_durability)
+        result = check_durability(&process->session.store);
     switch (result) {
     case STORE_OK:
         run(process);
@@ -90,6 +110,7 @@ static void try_to_run(struct process *process)
         return;
     case STORE_FULL:
     case STORE_UNAVAILABLE:
+    case STORE_UNCONFIRMED:
         if (!process->has_warned)
             log_warn("waiting for Redis", LOG_STR("error", process->session.store.error));
         process->has_warned = true;

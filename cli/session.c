@@ -35,6 +35,7 @@ bool session_init(struct session *session, const struct config *config,
         .max_event_bytes = config->max_event_bytes,
         .max_concurrency = config->max_concurrency,
         .rotation_grace_ms = config->rotation_grace_ms,
+        .publish_replicas = config->publish_replicas,
     };
     snprintf(session->store.keys.namespace_name, sizeof session->store.keys.namespace_name, "%s",
              config->namespace_name);
@@ -94,6 +95,12 @@ int session_report(const struct session *session, enum store_result result, cons
         return EXIT_FAILED;
     case STORE_FULL:
         terminal_error("%s: Redis refuses writes: %s", what, session->store.error);
+        return EXIT_FAILED;
+    case STORE_UNCONFIRMED:
+        terminal_error(
+            "%s: in Redis, but %s: it is delivered unless a failover loses it; sent again with "
+            "the same --id it is delivered once",
+            what, session->store.error);
         return EXIT_FAILED;
     case STORE_UNAVAILABLE:
         terminal_error("%s (another Redis: --redis-url or PETREL_REDIS_URL)", session->store.error);

@@ -240,7 +240,8 @@ void check_workers(struct check_report *report, int64_t at_work, uint32_t worker
 {
     bool is_complete = at_work >= (int64_t)workers;
     add(report, "workers", is_complete ? CHECK_OK : CHECK_FAIL,
-        is_complete ? "events are delivered" : "the dispatcher isn't at work: it is starting, or draining",
+        is_complete ? "events are delivered"
+                    : "the dispatcher isn't at work: it is starting, or draining",
         "%" PRId64 " of %" PRIu32 " at work", at_work, workers);
     if (!is_complete)
         block(report);

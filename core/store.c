@@ -21,6 +21,8 @@ const char *store_result_text(enum store_result result)
         return "Redis is full";
     case STORE_UNAVAILABLE:
         return "Redis is unavailable";
+    case STORE_UNCONFIRMED:
+        return "too few replicas have it";
     }
     return "";
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Publishing: the same rules as for what producers XADD themselves, told before instead of after.
+// Publishing: the same rules as for what producers XADD themselves, told before instead of after; and, if configured,
+// only called accepted once replicas have it.
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +9,8 @@
 #include "petrel/json.h"
 #include "petrel/random.h"
 #include "store_internal.h"
+
+enum { WAIT_MS = 2000 }; // for replicas; below every store's own timeout
 
 // By the event's id when it has one, so that a repeat meets the first in the same shard.
 static uint32_t choose_shard(const struct store *store, const struct store_publish *publish)
@@ -43,6 +47,35 @@ static enum store_result validate(struct store *store, const struct store_publis
     return STORE_INVALID;
 }
 
+// WAIT in the same round trip, and so on the same connection: it asks for that connection's writes.
+static enum store_result add_entry(struct store *store, struct redis_command *add, char entry_id[],
+                                   size_t entry_id_size)
+{
+    enum { ADD, WAIT, COUNT };
+    bool must_wait = store->publish_replicas > 0;
+    redis_reply *replies[COUNT] = {NULL};
+    struct redis_command *commands[COUNT] = {add, must_wait ? redis_command_create("WAIT") : NULL};
+    if (commands[WAIT]) {
+        redis_command_add_int(commands[WAIT], store->publish_replicas);
+        redis_command_add_int(commands[WAIT], WAIT_MS);
+    }
+    enum store_result result = store_call_all(store, commands, replies, must_wait ? COUNT : 1);
+    if (result == STORE_OK)
+        result = store_judge(store, replies[ADD]);
+    store_copy_text(replies[ADD], entry_id, entry_id_size);
+    if (result == STORE_OK && must_wait) {
+        int64_t confirmed = redis_reply_int(replies[WAIT]);
+        if (redis_reply_is_error(replies[WAIT]) || confirmed < store->publish_replicas) {
+            store_set_error(store, "%" PRId64 " of %" PRIu32 " replicas confirmed it within %d s",
+                            confirmed, store->publish_replicas, WAIT_MS / 1000);
+            result = STORE_UNCONFIRMED;
+        }
+    }
+    for (size_t i = 0; i < COUNT; i++)
+        redis_client_free_reply(&replies[i]);
+    return result;
+}
+
 static enum store_result publish_event(struct store *store, const struct store_publish *publish,
                                        char id[EVENT_ID_SIZE], struct field_errors *errors)
 {
@@ -61,12 +94,10 @@ static enum store_result publish_event(struct store *store, const struct store_p
     redis_command_add_text(command, "*");
     for (size_t i = 0; i < publish->field_count; i++)
         redis_command_add_span(command, publish->fields[i]);
-    redis_reply *reply = NULL;
-    result = store_call(store, &command, &reply);
     char entry_id[EVENT_ENTRY_ID_SIZE];
-    store_copy_text(reply, entry_id, sizeof entry_id);
-    redis_client_free_reply(&reply);
-    if (result == STORE_OK && !has_own_id && !event_format_id(shard, entry_id, id)) {
+    result = add_entry(store, command, entry_id, sizeof entry_id);
+    bool is_added = result == STORE_OK || result == STORE_UNCONFIRMED;
+    if (is_added && !has_own_id && !event_format_id(shard, entry_id, id)) {
         store_set_error(store, "Redis answered XADD with no entry id");
         result = STORE_UNAVAILABLE;
     }

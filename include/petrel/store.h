@@ -20,6 +20,7 @@ enum store_result {
     STORE_CONFLICT,    // another writer kept winning; or the payload is gone
     STORE_FULL,        // Redis refuses writes (OOM …)
     STORE_UNAVAILABLE, // Redis can't be reached, or isn't ready
+    STORE_UNCONFIRMED, // written, but fewer replicas than asked for have it
 };
 
 // ---- lists. limit is 1…STORE_LIST_MAX; cursor is NULL or "" at the beginning, then the last next_cursor. A
@@ -34,6 +35,7 @@ struct store {
     uint64_t max_event_bytes;
     uint32_t max_concurrency; // configured default, for views
     int64_t rotation_grace_ms;
+    uint32_t publish_replicas; // that must have a published event
     const struct guard *guard; // borrowed; refuses URLs that name a forbidden address; NULL: all pass
     // For whom this is done; NULL: for all. Otherwise nothing of another tenant exists: it isn't found, listed or
     // changed, and what is made belongs to this tenant. Borrowed.
@@ -48,6 +50,8 @@ struct store_publish {
 };
 // Validates as the dispatcher will (event_parse), then XADD; shard by id when one is given, so that dedupe
 // works. errors: field "type", "data", … id gets the event's id (the given or the generated one).
+// STORE_UNCONFIRMED when not as many replicas as publish_replicas say that they have it in time: the event is in
+// Redis and will be delivered, unless a failover loses it.
 enum store_result store_publish_event(struct store *store, const struct store_publish *publish,
                                       char id[EVENT_ID_SIZE], struct field_errors *errors);
 

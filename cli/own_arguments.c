@@ -66,8 +66,10 @@ bool own_arguments_init(struct own_arguments *own, int argc, char **argv)
     }
     char *at = own->bytes;
     for (int i = 0; i < argc; i++) {
+        size_t size = strlen(argv[i]) + 1;
+        memcpy(at, argv[i], size);
         own->words[i] = at;
-        at = stpcpy(at, argv[i]) + 1;
+        at += size;
     }
     hide_secrets(argc, argv);
     return true;

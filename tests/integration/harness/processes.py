@@ -141,20 +141,23 @@ class RedisServer:
 class Petrel(Child):
     """`petrel serve` (or another command that runs), ready when this returns."""
 
-    def __init__(self, redis_server, folder, command="serve", flags=(), env=None, ready=True, prefix=()):
+    def __init__(self, redis_server, folder, command="serve", flags=(), env=None, ready=True, prefix=(),
+                 hides_secrets=False, admin_key=ADMIN_KEY):
+        """hides_secrets: Redis's URL and the admin key come by the environment, not by flags."""
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.dispatcher_url = None if command == "admin" else self.url
-        argv = [
-            BINARY, command, "--redis-url", redis_server.url, "--listen", f"127.0.0.1:{self.port}",
-            "--admin-key", ADMIN_KEY, "--data-dir", str(self.folder / "data"), "--workers", "2",
-        ]
+        argv = [BINARY, command, "--listen", f"127.0.0.1:{self.port}", "--data-dir", str(self.folder / "data"), "--workers", "2"]
+        if hides_secrets:
+            env = {"PETREL_REDIS_URL": redis_server.url, "PETREL_ADMIN_KEY": admin_key, **(env or {})}
+        else:
+            argv += ["--redis-url", redis_server.url, "--admin-key", admin_key]
         argv += ["--allow-networks", "127.0.0.0/8,::1/128"]
         # Later flags win, so a test may say otherwise.
         super().__init__([*prefix, *argv, *flags], self.folder / "petrel.log", env=clean_environment(env), cwd=self.folder)
-        self.api = Api(self.url, ADMIN_KEY, self.dispatcher_url)
+        self.api = Api(self.url, admin_key, self.dispatcher_url)
         if ready:
             self.wait_ready()
 

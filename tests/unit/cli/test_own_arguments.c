@@ -12,8 +12,10 @@ static const char *hidden(const char *const *words, int argc)
     char *argv[16] = {NULL};
     char *at = bytes;
     for (int i = 0; i < argc; i++) {
+        size_t size = strlen(words[i]) + 1;
+        memcpy(at, words[i], size);
         argv[i] = at;
-        at = stpcpy(at, words[i]) + 1;
+        at += size;
     }
     struct own_arguments own;
     CHECK(own_arguments_init(&own, argc, argv));

@@ -109,8 +109,11 @@ static bool add_headers(struct text *body, const struct arguments *arguments)
     while ((given = arguments_next(arguments, "--header", &position))) {
         struct span rest = span_of(given);
         struct span name;
-        if (!strchr(given, ':') || !span_next(&rest, ':', &name))
-            return refuse("--header", given, "header such as 'X-Key: value'");
+        if (!strchr(given, ':') || !span_next(&rest, ':', &name)) {
+            // Not what was given: it may be the value alone, a credential.
+            terminal_error("--header: expected a header such as 'X-Key: value'");
+            return false;
+        }
         if (count == 0)
             begin_member(body, "headers");
         text_append_char(body, count++ == 0 ? '{' : ',');

@@ -12,7 +12,8 @@ import pytest
 import requests
 from harness.cli import run, succeed
 from harness.processes import free_port
-from harness.receiver import Answer
+from harness.receiver import Answer, Receiver
+from harness.tls import Authority
 from harness.wait import wait_until
 
 SECRETS = {  # what they are called in a failure
@@ -114,12 +115,12 @@ class Run:
         return done
 
 
-def deliver(the, receiver):
+def deliver(the, receiver, stranger):
     """Arrives, fails, is refused, dies; returns the subscription's id of each."""
     receiver.script("/fails", [Answer(500, body=b"no")])
     targets = {
         "ok": receiver.url("/ok"), "fails": receiver.url("/fails"),
-        "tls": receiver.url("/tls").replace("http:", "https:"),
+        "tls": stranger.url("/tls"),
         "refused": f"http://127.0.0.1:{free_port()}/", "blocked": "http://10.1.2.3/",
     }
     fields = {"secret": ONE, "headers": {"X-Token": HEADER}}
@@ -134,6 +135,7 @@ def deliver(the, receiver):
         the.api.ok("POST", "/v1/events", json={"type": name, "data": {"n": 1}})
     dead = set(ids) - {"ok"}
     wait_until(lambda: len(the.api.items("/v1/dead-letters")) == len(dead) and receiver.count("/ok"), 20, "all have ended")
+    assert {one["error"] for one in the.api.items("/v1/attempts")} >= {"tls_certificate", "connect_refused", "http_status"}
     request = receiver.at("/ok")[0]
     assert request.headers["x-token"] == HEADER and request.headers["webhook-signature"]
     return ids
@@ -201,11 +203,19 @@ def use_commands(the, ids):
     assert the.command("subscriptions", "rotate-secret", ids["ok"], "--secret-file", "-", stdin=ONE + "!").returncode == 2
 
 
+@pytest.fixture
+def stranger(tmp_path):
+    """A receiver with a certificate that nobody vouches for."""
+    made = Receiver(Authority(tmp_path / "ca").context("127.0.0.1"))
+    yield made
+    made.close()
+
+
 @pytest.mark.parametrize("is_encrypted, log_format", [(True, "logfmt"), (True, "json"), (False, "logfmt")])
-def test_secrets_are_in_one_answer_and_nowhere_else(start, durable_redis, receiver, tmp_path, is_encrypted, log_format):
+def test_secrets_are_in_one_answer_and_nowhere_else(start, durable_redis, receiver, stranger, tmp_path, is_encrypted, log_format):
     the = Run(start, durable_redis, tmp_path, log_format, is_encrypted)
     try:
-        ids = deliver(the, receiver)
+        ids = deliver(the, receiver, stranger)
         look_at_everything(the, ids)
         be_wrong(the, ids)
         use_commands(the, ids)

@@ -87,10 +87,24 @@ static size_t read_escape(const char *at, const char *end, uint32_t *code_point)
     return 12;
 }
 
+#define EACH UINT64_C(0x0101010101010101) // times a byte: that byte eight times
+
 // Where the run of plain ASCII characters of a string ends: at a quote, an escape, a control
 // character or a byte of a longer UTF-8 sequence.
 static const char *skip_plain(const char *at, const char *end)
 {
+    // Eight bytes at a time while none of them may be one that ends it. A borrow may make a byte behind such a one
+    // look like one too, never the other way round; which it is, the loop below finds out.
+    while (end - at >= 8) {
+        uint64_t eight;
+        memcpy(&eight, at, sizeof eight);
+        uint64_t quotes = eight ^ (EACH * '"'), backslashes = eight ^ (EACH * '\\');
+        uint64_t controls = (eight - EACH * 0x20) & ~eight;
+        uint64_t found = ((quotes - EACH) & ~quotes) | ((backslashes - EACH) & ~backslashes);
+        if ((found | controls | eight) & (EACH * 0x80))
+            break;
+        at += 8;
+    }
     while (at < end) {
         unsigned char c = (unsigned char)*at;
         if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\')

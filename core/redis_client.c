@@ -239,12 +239,9 @@ static bool ensure_connected(struct redis_client *client)
 
 static bool append(struct redis_client *client, struct redis_command *command)
 {
-    int argc = 0;
-    const char **argv = NULL;
-    const size_t *argvlen = NULL;
     FAULT_POINT_COMMAND(command, "before_send");
-    redis_command_argv(command, &argc, &argv, &argvlen);
-    if (redisAppendCommandArgv(client->context, argc, argv, argvlen) != REDIS_OK)
+    struct span wire = redis_command_wire(command);
+    if (redisAppendFormattedCommand(client->context, wire.data, wire.size) != REDIS_OK)
         return fail_with_context(client, "cannot send to Redis at");
     return true;
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A command under construction: all words' bytes in one buffer, and their sizes.
-//
-// A script call leaves the first SCRIPT_WORDS words open ("EVALSHA", name, number of keys); they are filled
-// in when the words are asked for, so that the same command can be sent by name or with its source.
-// Invariant: unless spoiled, the sizes add up to the bytes in `bytes`.
+// A command under construction, in the form it is sent in (RESP arrays of bulk strings): the words one after the
+// other, so that sending is copying. In front of them is room for what is known last: how many words there are,
+// and for a script call its first three ("EVALSHA", name, number of keys).
+// Invariant: unless spoiled, `words` has HEAD_ROOM bytes, then each word added as "$<size>\r\n<word>\r\n".
 #include <assert.h>
 #include <limits.h>
 #include <stdio.h>
@@ -14,68 +13,62 @@
 
 enum {
     SCRIPT_WORDS = 3,
-    FIRST_WORDS = 16,
+    // "*<words>\r\n", then "$7\r\nEVALSHA\r\n", a name of 40 digits and the number of keys, each with its size.
+    HEAD_ROOM = 96,
+    USUAL_BYTES = 400, // most commands have less
+    SIZE_ROOM = 24, // "$<size>\r\n"
     // More than any command of ours: an event (16 MiB at most) with its fields.
     COMMAND_MAX_BYTES = 64 * 1024 * 1024
 };
 
 struct redis_command {
-    struct text bytes;
-    size_t *sizes;     // per word, the open ones included
-    const char **argv; // room for as many, filled when asked for
-    size_t count, capacity;
+    struct text words;
+    struct text evaluation; // the whole command with the script's source; empty until it is asked for
+    size_t verb_size;
+    size_t count; // words, a script call's first three included
     bool is_spoiled;
     bool is_script, is_eval;
     enum script script;
     uint32_t key_count;
-    char key_count_text[12];
 };
 
-static bool reserve_words(struct redis_command *command, size_t count)
+static struct redis_command *create(bool is_secret)
 {
-    if (count <= command->capacity)
-        return true;
-    size_t capacity = command->capacity ? command->capacity * 2 : FIRST_WORDS;
-    size_t *sizes = reallocarray(command->sizes, capacity, sizeof *sizes);
-    if (sizes)
-        command->sizes = sizes;
-    const char **argv = reallocarray(command->argv, capacity, sizeof *argv);
-    if (argv)
-        command->argv = argv;
-    if (!sizes || !argv)
-        return false;
-    command->capacity = capacity;
-    return true;
-}
-
-static struct redis_command *create(void)
-{
+    static const char room[HEAD_ROOM];
     struct redis_command *command = calloc(1, sizeof *command);
     if (!command)
         return NULL;
-    text_init(&command->bytes, COMMAND_MAX_BYTES);
-    if (!reserve_words(command, FIRST_WORDS))
+    text_init(&command->words, COMMAND_MAX_BYTES);
+    text_init(&command->evaluation, 2 * (size_t)COMMAND_MAX_BYTES);
+    if (is_secret) {
+        text_make_secret(&command->words);
+        text_make_secret(&command->evaluation);
+    }
+    (void)text_reserve(&command->words, HEAD_ROOM + USUAL_BYTES);
+    text_append(&command->words, room, sizeof room);
+    if (command->words.failed)
         redis_command_destroy(&command);
     return command;
 }
 
 struct redis_command *redis_command_create(const char *verb)
 {
-    struct redis_command *command = create();
-    if (command)
-        redis_command_add_text(command, verb);
+    struct redis_command *command = create(false);
+    if (!command)
+        return NULL;
+    command->verb_size = span_of(verb).size;
+    redis_command_add_text(command, verb);
     return command;
 }
 
 struct redis_command *redis_command_create_script(enum script script)
 {
-    struct redis_command *command = create();
+    // Without a key ring, subscriptions have secrets.
+    struct redis_command *command = create(script == SCRIPT_SUBSCRIPTION_PUT);
     if (!command)
         return NULL;
     command->is_script = true;
     command->script = script;
-    if (script == SCRIPT_SUBSCRIPTION_PUT)
-        text_make_secret(&command->bytes); // without a key ring they have secrets
     command->count = SCRIPT_WORDS;
     return command;
 }
@@ -84,22 +77,57 @@ void redis_command_destroy(struct redis_command **command)
 {
     if (!*command)
         return;
-    text_fini(&(*command)->bytes);
-    free((*command)->sizes);
-    free((*command)->argv);
+    text_fini(&(*command)->words);
+    text_fini(&(*command)->evaluation);
     free(*command);
     *command = NULL;
 }
 
+// The decimal digits of a number, without a NUL; returns how many.
+static size_t put_number(char *out, uint64_t number)
+{
+    char digits[20];
+    size_t count = 0;
+    do {
+        digits[count++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    for (size_t i = 0; i < count; i++)
+        out[i] = digits[count - 1 - i];
+    return count;
+}
+
+static char *put_bytes(char *out, struct span bytes)
+{
+    if (bytes.size)
+        memcpy(out, bytes.data, bytes.size);
+    return out + bytes.size;
+}
+
+// "$<size>\r\n<word>\r\n"; returns where it ends.
+static char *put_word(char *out, struct span word)
+{
+    *out++ = '$';
+    out += put_number(out, word.size);
+    out = put_bytes(out, SPAN("\r\n"));
+    out = put_bytes(out, word);
+    return put_bytes(out, SPAN("\r\n"));
+}
+
+static void append_word(struct text *text, struct span word)
+{
+    char *out = text_reserve(text, word.size + SIZE_ROOM);
+    if (out)
+        text_commit(text, put_word(out, word));
+}
+
 void redis_command_add_span(struct redis_command *command, struct span value)
 {
-    text_append_span(&command->bytes, value);
-    if (command->bytes.failed || command->count == INT_MAX ||
-        !reserve_words(command, command->count + 1)) {
+    append_word(&command->words, value);
+    if (command->words.failed || command->count == INT_MAX)
         command->is_spoiled = true;
-        return;
-    }
-    command->sizes[command->count++] = value.size;
+    else
+        command->count++;
 }
 
 void redis_command_add_key(struct redis_command *command, const struct key *key)
@@ -118,14 +146,14 @@ void redis_command_add_text(struct redis_command *command, const char *value)
 
 void redis_command_add_int(struct redis_command *command, int64_t value)
 {
-    size_t before = command->bytes.size;
-    text_append_int(&command->bytes, value);
-    size_t size = command->bytes.size - before;
-    if (command->bytes.failed || !reserve_words(command, command->count + 1)) {
-        command->is_spoiled = true;
-        return;
-    }
-    command->sizes[command->count++] = size;
+    char digits[24];
+    size_t size = 0;
+    // The smallest number has no positive twin: its magnitude is counted without a sign.
+    uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    if (value < 0)
+        digits[size++] = '-';
+    size += put_number(digits + size, magnitude);
+    redis_command_add_span(command, (struct span){digits, size});
 }
 
 bool redis_command_is_spoiled(const struct redis_command *command)
@@ -135,8 +163,7 @@ bool redis_command_is_spoiled(const struct redis_command *command)
 
 size_t redis_command_bytes(const struct redis_command *command)
 {
-    return sizeof *command + command->bytes.capacity +
-           command->capacity * (sizeof *command->sizes + sizeof *command->argv);
+    return sizeof *command + command->words.capacity + command->evaluation.capacity;
 }
 
 struct span redis_command_name(const struct redis_command *command)
@@ -144,7 +171,8 @@ struct span redis_command_name(const struct redis_command *command)
     if (command->is_script)
         return span_of(script_name(command->script));
     // A spoiled command may have no word at all.
-    return (struct span){text_string(&command->bytes), command->count ? command->sizes[0] : 0};
+    const char *size_end = command->count ? strchr(command->words.data + HEAD_ROOM, '\n') : NULL;
+    return (struct span){size_end ? size_end + 1 : "", size_end ? command->verb_size : 0};
 }
 
 bool redis_command_script(const struct redis_command *command, enum script *script)
@@ -160,33 +188,46 @@ void redis_command_use_eval(struct redis_command *command)
     command->is_eval = true;
 }
 
-static void set_word(struct redis_command *command, size_t index, struct span word)
+// What stands before the words that were added: how many there are, and a script call's first ones.
+static char *put_head(char *out, const struct redis_command *command, struct span verb,
+                      struct span script)
 {
-    command->argv[index] = word.data;
-    command->sizes[index] = word.size;
+    char keys[SIZE_ROOM];
+    *out++ = '*';
+    out += put_number(out, command->count);
+    out = put_bytes(out, SPAN("\r\n"));
+    if (!command->is_script)
+        return out;
+    out = put_word(out, verb);
+    out = put_word(out, script);
+    return put_word(out, (struct span){keys, put_number(keys, command->key_count)});
 }
 
-void redis_command_argv(struct redis_command *command, int *argc, const char ***argv,
-                        const size_t **argvlen)
+// Rare: once per script and Redis.
+static struct span format_evaluation(struct redis_command *command)
+{
+    struct span source = script_source(command->script);
+    struct text *out = &command->evaluation;
+    if (!out->size) {
+        char *head = text_reserve(out, HEAD_ROOM + SIZE_ROOM + source.size);
+        if (head)
+            text_commit(out, put_head(head, command, SPAN("EVAL"), source));
+        text_append(out, command->words.data + HEAD_ROOM, command->words.size - HEAD_ROOM);
+    }
+    assert(!out->failed);
+    return text_span(out);
+}
+
+struct span redis_command_wire(struct redis_command *command)
 {
     assert(!command->is_spoiled);
-    size_t first = 0;
-    if (command->is_script) {
-        int size = snprintf(command->key_count_text, sizeof command->key_count_text, "%u",
-                            command->key_count);
-        set_word(command, 0, command->is_eval ? SPAN("EVAL") : SPAN("EVALSHA"));
-        set_word(command, 1,
-                 command->is_eval ? script_source(command->script)
-                                  : span_of(script_sha1(command->script)));
-        set_word(command, 2, (struct span){.data = command->key_count_text, .size = (size_t)size});
-        first = SCRIPT_WORDS;
-    }
-    const char *at = text_string(&command->bytes);
-    for (size_t i = first; i < command->count; i++) {
-        command->argv[i] = at;
-        at += command->sizes[i];
-    }
-    *argc = (int)command->count;
-    *argv = command->argv;
-    *argvlen = command->sizes;
+    if (command->is_eval)
+        return format_evaluation(command);
+    char head[HEAD_ROOM];
+    struct span name = command->is_script ? span_of(script_sha1(command->script)) : SPAN("");
+    size_t size = (size_t)(put_head(head, command, SPAN("EVALSHA"), name) - head);
+    assert(size <= HEAD_ROOM);
+    char *begin = command->words.data + HEAD_ROOM - size;
+    memcpy(begin, head, size);
+    return (struct span){begin, command->words.size - (HEAD_ROOM - size)};
 }

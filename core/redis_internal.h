@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the files that speak to hiredis share about a command: its words, and how a script call changes after
+// What the files that speak to hiredis share about a command: its bytes, and how a script call changes after
 // Redis said that it doesn't know the script.
 #ifndef PETREL_REDIS_INTERNAL_H
 #define PETREL_REDIS_INTERNAL_H
 
 #include "petrel/redis_command.h"
 
-// The words to send, borrowed until the command is changed or destroyed. Not for a spoiled command.
-void redis_command_argv(struct redis_command *command, int *argc, const char ***argv,
-                        const size_t **argvlen);
+// The whole command as it is sent, borrowed until it is changed or destroyed. Not for a spoiled command.
+struct span redis_command_wire(struct redis_command *command);
 
 // Is it a script call, and of which script? script may be NULL.
 bool redis_command_script(const struct redis_command *command, enum script *script);

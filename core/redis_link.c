@@ -244,17 +244,15 @@ static void on_reply(redisAsyncContext *context, void *data, void *privdata)
 // False when the connection is being torn down: its end is about to be reported.
 static bool transmit(struct redis_link *link, struct request *request)
 {
-    int argc = 0;
-    const char **argv = NULL;
-    const size_t *argvlen = NULL;
     FAULT_POINT_COMMAND(request->command, "before_send");
-    redis_command_argv(request->command, &argc, &argv, &argvlen);
+    struct span wire = redis_command_wire(request->command);
     // Listed first: hiredis may run the callback of an earlier request from inside.
     request->deadline_mono_ms =
         clock_mono_ms() + link->command_timeout_ms + request->extra_timeout_ms;
     bool is_first = !link->sent.first;
     list_push(&link->sent, request);
-    if (redisAsyncCommandArgv(link->context, on_reply, request, argc, argv, argvlen) != REDIS_OK) {
+    if (redisAsyncFormattedCommand(link->context, on_reply, request, wire.data, wire.size) !=
+        REDIS_OK) {
         list_remove(&link->sent, request);
         leave_resend_window(link, request);
         if (request->is_patient)

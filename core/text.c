@@ -244,6 +244,22 @@ void text_append(struct text *text, const void *bytes, size_t size)
     text->data[text->size] = '\0';
 }
 
+char *text_reserve(struct text *text, size_t bytes)
+{
+    if (!reserve(text, bytes)) {
+        text->failed = true;
+        return NULL;
+    }
+    return text->data + text->size;
+}
+
+void text_commit(struct text *text, const char *end)
+{
+    assert(end >= text->data + text->size && end < text->data + text->capacity);
+    text->size = (size_t)(end - text->data);
+    text->data[text->size] = '\0';
+}
+
 void text_append_span(struct text *text, struct span span)
 {
     text_append(text, span.data, span.size);

@@ -2,8 +2,6 @@
 // Source of the header names and the signed content: Standard Webhooks 1.0.
 #include "attempt.h"
 
-#include <stdio.h>
-
 #include "petrel/clock.h"
 #include "petrel/header.h"
 #include "petrel/signature.h"
@@ -12,6 +10,7 @@ enum {
     OWN_HEADERS = 9,
     OWN_HEADER_BYTES = 1024,
     SIGNATURES_MAX_BYTES = 1024,
+    USUAL_BYTES = 512, // own headers with one signature, and a few of the subscription's
 };
 
 // "name: value" lines, each ended by NUL, in one buffer.
@@ -21,14 +20,31 @@ struct header_lines {
     size_t count;
 };
 
-static void add_line(struct header_lines *lines, const char *name, const char *value)
+static void begin_line(struct header_lines *lines, const char *name)
 {
     lines->starts[lines->count++] = lines->text.size;
     text_append_string(&lines->text, name);
+}
+
+static void end_line(struct header_lines *lines)
+{
+    text_append_char(&lines->text, '\0');
+}
+
+static void add_line(struct header_lines *lines, const char *name, const char *value)
+{
+    begin_line(lines, name);
     // libcurl's form for "send this header with an empty value" is a semicolon.
     text_append_string(&lines->text, value[0] ? ": " : ";");
     text_append_string(&lines->text, value);
-    text_append_char(&lines->text, '\0');
+    end_line(lines);
+}
+
+static void add_number(struct header_lines *lines, const char *name_and_colon, int64_t value)
+{
+    begin_line(lines, name_and_colon);
+    text_append_int(&lines->text, value);
+    end_line(lines);
 }
 
 static bool sign(const struct delivery *delivery, int64_t now_ms, struct text *out)
@@ -54,21 +70,16 @@ static bool add_own_headers(const struct delivery *delivery, struct header_lines
 {
     const struct event *event = delivery->event;
     int64_t now_ms = clock_wall_ms();
-    char number[24];
-    struct text signatures;
-    text_init(&signatures, SIGNATURES_MAX_BYTES);
-    bool is_signed = sign(delivery, now_ms, &signatures);
     add_line(lines, "webhook-id", event->id);
-    snprintf(number, sizeof number, "%lld", (long long)(now_ms / 1000));
-    add_line(lines, "webhook-timestamp", number);
-    add_line(lines, "webhook-signature", text_string(&signatures));
-    snprintf(number, sizeof number, "%u", delivery->attempts + 1);
-    add_line(lines, "webhook-attempt", number);
+    add_number(lines, "webhook-timestamp: ", now_ms / 1000);
+    begin_line(lines, "webhook-signature: ");
+    bool is_signed = sign(delivery, now_ms, &lines->text);
+    end_line(lines);
+    add_number(lines, "webhook-attempt: ", (int64_t)delivery->attempts + 1);
     add_line(lines, "content-type", event->content_type);
     add_line(lines, "user-agent", "petrel/" PETREL_VERSION);
     if (event->traceparent[0])
         add_line(lines, "traceparent", event->traceparent);
-    text_fini(&signatures);
     return is_signed;
 }
 
@@ -85,11 +96,13 @@ bool attempt_start(struct sender *sender, const struct delivery *delivery, int64
                   HEADER_MAX_COUNT * (HEADER_NAME_MAX_BYTES + HEADER_VALUE_MAX_BYTES + 4));
     if (subscription->header_count > 0)
         text_make_secret(&lines.text); // their values are often credentials
+    (void)text_reserve(&lines.text, USUAL_BYTES);
     bool is_ready = add_own_headers(delivery, &lines);
     for (size_t i = 0; i < subscription->header_count && i < HEADER_MAX_COUNT; i++)
         add_line(&lines, subscription->headers[i].name, subscription->headers[i].value);
 
     const char *pointers[OWN_HEADERS + HEADER_MAX_COUNT + 2];
+    _Static_assert(sizeof pointers / sizeof *pointers <= SENDER_HEADERS_MAX, "the sender's room");
     size_t count = 0;
     for (size_t i = 0; i < lines.count && !lines.text.failed; i++)
         pointers[count++] = lines.text.data + lines.starts[i];

@@ -11,6 +11,8 @@
 #include "petrel/text.h"
 #include "petrel/url.h"
 
+enum { SENDER_HEADERS_MAX = 40, SENDER_HEADER_BYTES_MAX = 256 * 1024 };
+
 struct sender;
 
 struct sender_options {

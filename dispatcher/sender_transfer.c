@@ -3,6 +3,7 @@
 // address that is about to be connected to, and again before a request goes out on a kept connection.
 #include "sender_transfer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -230,6 +231,8 @@ struct transfer *transfer_create(struct transfer_context *context)
     if (!transfer)
         return NULL;
     transfer->context = context;
+    // A subscription's own headers are often credentials.
+    text_init_secret(&transfer->header_text, SENDER_HEADER_BYTES_MAX);
     transfer->easy = curl_easy_init();
     if (!transfer->easy) {
         free(transfer);
@@ -239,35 +242,35 @@ struct transfer *transfer_create(struct transfer_context *context)
     return transfer;
 }
 
-// A subscription's own ones are often credentials.
-static void free_headers(struct transfer *transfer)
-{
-    for (struct curl_slist *line = transfer->headers; line; line = line->next)
-        explicit_bzero(line->data, strlen(line->data));
-    curl_slist_free_all(transfer->headers);
-    transfer->headers = NULL;
-}
-
 void transfer_destroy(struct transfer **transfer)
 {
     if (!*transfer)
         return;
     curl_easy_cleanup((*transfer)->easy);
-    free_headers(*transfer);
+    text_fini(&(*transfer)->header_text);
     free(*transfer);
     *transfer = NULL;
 }
 
 static bool set_headers(struct transfer *transfer, const struct sender_request *request)
 {
-    free_headers(transfer);
+    struct text *text = &transfer->header_text;
+    size_t starts[SENDER_HEADERS_MAX];
+    assert(request->header_count <= SENDER_HEADERS_MAX);
+    text_clear(text);
     for (size_t i = 0; i < request->header_count; i++) {
-        struct curl_slist *longer = curl_slist_append(transfer->headers, request->headers[i]);
-        if (!longer)
-            return false;
-        transfer->headers = longer;
+        starts[i] = text->size;
+        text_append(text, request->headers[i], strlen(request->headers[i]) + 1);
     }
-    return curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers) == CURLE_OK;
+    if (text->failed)
+        return false;
+    for (size_t i = 0; i < request->header_count; i++) {
+        bool is_last = i + 1 == request->header_count;
+        transfer->headers[i] = (struct curl_slist){
+            .data = text->data + starts[i], .next = is_last ? NULL : &transfer->headers[i + 1]};
+    }
+    return curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER,
+                            request->header_count ? transfer->headers : NULL) == CURLE_OK;
 }
 
 static void reset_result(struct transfer *transfer)

@@ -32,7 +32,9 @@ struct transfer {
     struct lookup_waiter lookup;
     uint64_t destination;
     const char *refusal; // static; why its URL alone is refused
-    struct curl_slist *headers;
+    // The request's headers as curl wants them, in memory that is used again.
+    struct curl_slist headers[SENDER_HEADERS_MAX];
+    struct text header_text;
     sender_done *done;
     void *arg;
     int64_t started_mono_ms, timeout_ms;

@@ -62,6 +62,10 @@ void text_append_char(struct text *text, char c);
 void text_append_int(struct text *text, int64_t value);
 void text_append_format(struct text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+// For those who write the bytes themselves: room for so many behind what is there (NULL when it fails, as appending
+// would), then where they ended. Nothing else may touch the text between the two.
+char *text_reserve(struct text *text, size_t bytes);
+void text_commit(struct text *text, const char *end);
 struct span text_span(const struct text *text);
 const char *text_string(const struct text *text); // "" when empty
 char *text_take(struct text *text);               // caller frees; NULL if failed; leaves text empty

@@ -13,19 +13,26 @@
 static struct redis_server server;
 #define ASK(...) REDIS_ASK(&server, __VA_ARGS__)
 
-// "word|word|…"
+// "word|word|…", read from what is sent; a long word's beginning.
 static const char *words(struct redis_command *command)
 {
     static char out[4096];
-    int argc;
-    const char **argv;
-    const size_t *argvlen;
+    struct span wire = redis_command_wire(command);
+    const char *at = wire.data, *end = wire.data + wire.size;
+    char *next;
     size_t size = 0;
-    redis_command_argv(command, &argc, &argv, &argvlen);
+    CHECK(*at == '*');
+    long count = strtol(at + 1, &next, 10);
     out[0] = '\0';
-    for (int i = 0; i < argc; i++)
+    for (long i = 0; i < count; i++) {
+        CHECK(memcmp(next, "\r\n$", 3) == 0);
+        long bytes = strtol(next + 3, &next, 10);
+        CHECK(memcmp(next, "\r\n", 2) == 0);
         size += (size_t)snprintf(out + size, sizeof out - size, "%s%.*s", i ? "|" : "",
-                                 (int)(argvlen[i] > 60 ? 60 : argvlen[i]), argv[i]);
+                                 (int)(bytes > 60 ? 60 : bytes), next + 2);
+        next += 2 + bytes;
+    }
+    CHECK(memcmp(next, "\r\n", 2) == 0 && next + 2 == end);
     return out;
 }
 

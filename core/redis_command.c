@@ -16,7 +16,7 @@ enum {
     // "*<words>\r\n", then "$7\r\nEVALSHA\r\n", a name of 40 digits and the number of keys, each with its size.
     HEAD_ROOM = 96,
     USUAL_BYTES = 400, // most commands have less
-    SIZE_ROOM = 24, // "$<size>\r\n"
+    SIZE_ROOM = 24,    // "$<size>\r\n"
     // More than any command of ours: an event (16 MiB at most) with its fields.
     COMMAND_MAX_BYTES = 64 * 1024 * 1024
 };

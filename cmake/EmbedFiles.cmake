@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Run at build time by petrel_embed.
+# Run at build time by petrel_embed. A Lua file that says `-- @use NAME` gets lib/NAME.lua, from beside it, in front.
 get_filename_component(name ${OUTPUT} NAME)
 set(header "// Generated. Do not edit.\n#include <stddef.h>\n")
 set(source "// Generated. Do not edit.\n#include \"${name}.h\"\n")
@@ -8,6 +8,15 @@ foreach(file IN LISTS FILES)
     string(REGEX REPLACE "\\.lua$" "" stem ${stem})
     string(MAKE_C_IDENTIFIER ${stem} stem)
     file(READ ${file} hex HEX)
+    if(file MATCHES "\\.lua$")
+        file(STRINGS ${file} uses REGEX "^-- @use [a-z_]+$")
+        foreach(use IN LISTS uses)
+            string(REPLACE "-- @use " "" library "${use}")
+            get_filename_component(folder ${file} DIRECTORY)
+            file(READ ${folder}/lib/${library}.lua library_hex HEX)
+            string(PREPEND hex "${library_hex}")
+        endforeach()
+    endif()
     string(REGEX REPLACE "(..)" "(char)0x\\1," bytes "${hex}")
     string(APPEND header "extern const char ${PREFIX}_${stem}[];\nextern const size_t ${PREFIX}_${stem}_size;\n")
     string(APPEND source "const char ${PREFIX}_${stem}[] = {${bytes}0};\n"

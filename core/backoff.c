@@ -89,3 +89,11 @@ int64_t backoff_delay_ms(const struct backoff *backoff, uint32_t attempts_made, 
     int64_t spread_ms = delay_ms * BACKOFF_JITTER_PERCENT / 100;
     return delay_ms - spread_ms + (int64_t)(random % (uint64_t)(2 * spread_ms + 1));
 }
+
+int64_t backoff_longest_ms(const struct backoff *backoff)
+{
+    int64_t sum_ms = 0; // 64 steps of at most 36 days: far from overflowing
+    for (uint32_t i = 0; i < backoff->steps; i++)
+        sum_ms += backoff->delay_ms[i] + backoff->delay_ms[i] * BACKOFF_JITTER_PERCENT / 100;
+    return sum_ms;
+}

@@ -41,6 +41,20 @@ static struct name name_of(enum key_name name)
         return (struct name){.text = "seen", .has_suffix = true};
     case KEY_SETTLED:
         return (struct name){.text = "settled", .has_suffix = true};
+    case KEY_HEALTH:
+        return (struct name){.text = "health", .has_suffix = true};
+    case KEY_OPEN:
+        return (struct name){.text = "open"};
+    case KEY_BREAKERS:
+        return (struct name){.text = "breakers"};
+    case KEY_ORDER:
+        return (struct name){.text = "order", .has_suffix = true};
+    case KEY_FANNED:
+        return (struct name){.text = "fanned"};
+    case KEY_FANNED_TO:
+        return (struct name){.text = "fanned_to"};
+    case KEY_RATE:
+        return (struct name){.text = "rate", .has_suffix = true};
     case KEY_IDEMPOTENCY:
         return (struct name){.text = "idempotency", .has_suffix = true};
     case KEY_SUBSCRIPTIONS:

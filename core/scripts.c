@@ -19,8 +19,10 @@ static const struct script_text scripts[SCRIPT_COUNT] = {
     [SCRIPT_PARK] = {"park", script_source_park},
     [SCRIPT_DUE] = {"due", script_source_due},
     [SCRIPT_CLAIM] = {"claim", script_source_claim},
+    [SCRIPT_CLAIM_ORDERED] = {"claim_ordered", script_source_claim_ordered},
     [SCRIPT_RENEW] = {"renew", script_source_renew},
     [SCRIPT_FINISH] = {"finish", script_source_finish},
+    [SCRIPT_SUCCEED] = {"succeed", script_source_succeed},
     [SCRIPT_RETRY] = {"retry", script_source_retry},
     [SCRIPT_BURY] = {"bury", script_source_bury},
     [SCRIPT_NOTE] = {"note", script_source_note},
@@ -33,6 +35,7 @@ static const struct script_text scripts[SCRIPT_COUNT] = {
     [SCRIPT_TRIM] = {"trim", script_source_trim},
     [SCRIPT_SUBSCRIPTION_PUT] = {"subscription_put", script_source_subscription_put},
     [SCRIPT_API_KEY_PUT] = {"api_key_put", script_source_api_key_put},
+    [SCRIPT_TOKENS] = {"tokens", script_source_tokens},
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;

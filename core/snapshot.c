@@ -50,6 +50,7 @@ struct snapshot {
     uint32_t link_count;
     uint64_t (*lengths)[LENGTH_WORDS]; // by key's `first` of KIND_TENANT
     uint32_t tenant_count;
+    bool has_ordered;
 };
 
 // ---- keys
@@ -230,6 +231,7 @@ struct snapshot *snapshot_create(struct subscription *const *subscriptions, size
     for (size_t i = 0; i < count; i++) {
         struct subscription *subscription = subscription_ref(subscriptions[i]);
         snapshot->subscriptions[snapshot->count++] = subscription;
+        snapshot->has_ordered = snapshot->has_ordered || subscription->is_ordered;
         add_id(snapshot, (uint32_t)i);
         for (size_t j = 0; j < subscription->event_type_count; j++) {
             if (!is_covered(subscription, j))
@@ -254,6 +256,11 @@ void snapshot_unref(struct snapshot **snapshot)
 }
 
 // ---- asking
+
+bool snapshot_has_ordered(const struct snapshot *snapshot)
+{
+    return snapshot->has_ordered;
+}
 
 size_t snapshot_count(const struct snapshot *snapshot)
 {

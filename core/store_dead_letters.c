@@ -353,6 +353,7 @@ enum store_result store_redrive_dead_letter(struct store *store, const char *id)
     store_add_key(store, command, shard, KEY_PARKED, parsed.subscription);
     store_add_key(store, command, shard, KEY_MESSAGE, parsed.event);
     store_add_key(store, command, shard, KEY_TOTALS, (struct span){0});
+    store_add_key(store, command, shard, KEY_ORDER, parsed.subscription);
     redis_command_add_span(command, parsed.whole);
     redis_command_add_span(command, parsed.event);
     redis_command_add_span(command, parsed.subscription);

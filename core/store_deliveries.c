@@ -201,7 +201,7 @@ static void add_look(struct gathering *gathering, const struct candidate *candid
         redis_command_add_text(commands[1], search->id);
 }
 
-// "<attempts> <first attempt ms> <last attempt ms> <last status> <last error> <lease or ->"
+// "<attempts> <first attempt ms> <last attempt ms> <last status> <last error> <born ms> <lease or ->"
 static void read_parked(struct store_delivery *delivery, struct span state)
 {
     int64_t numbers[4] = {0};

@@ -251,7 +251,8 @@ static struct subscription *apply_state(const struct change *change, const struc
 }
 
 // Somebody looks at its queue at once, in every shard: to send (resumed), or to bury (disabled, deleted).
-static enum store_result wake(struct store *store, const char *id)
+// What was resumed drains at a slow start.
+static enum store_result wake(struct store *store, const char *id, bool is_resumed)
 {
     struct redis_command *commands[SHARDS_MAX];
     redis_reply *replies[SHARDS_MAX];
@@ -260,10 +261,14 @@ static enum store_result wake(struct store *store, const char *id)
         commands[shard] = redis_command_create_script(SCRIPT_WAKE);
         store_add_key(store, commands[shard], shard, KEY_DUE, (struct span){0});
         store_add_key(store, commands[shard], shard, KEY_QUEUE, span_of(id));
+        store_add_key(store, commands[shard], shard, KEY_HEALTH, span_of(id));
+        store_add_key(store, commands[shard], shard, KEY_OPEN, (struct span){0});
+        store_add_key(store, commands[shard], shard, KEY_BREAKERS, (struct span){0});
         if (!commands[shard])
             continue;
         redis_command_add_text(commands[shard], id);
         redis_command_add_int(commands[shard], 0);
+        redis_command_add_int(commands[shard], is_resumed);
     }
     enum store_result result = store_call_all(store, commands, replies, shards);
     for (uint32_t shard = 0; shard < shards; shard++) {
@@ -281,7 +286,7 @@ enum store_result store_set_subscription_state(struct store *store, const char *
     struct change change = {.apply = apply_state, .state = state, .reason = reason};
     enum store_result result = change_subscription(store, id, &change, changed);
     if (result == STORE_OK && state != SUBSCRIPTION_PAUSED)
-        result = wake(store, id);
+        result = wake(store, id, state == SUBSCRIPTION_ACTIVE);
     if (result != STORE_OK)
         subscription_unref(changed);
     return result;
@@ -324,7 +329,7 @@ enum store_result store_delete_subscription(struct store *store, const char *id)
         if (result != STORE_OK)
             return result;
         if (is_put)
-            return wake(store, id);
+            return wake(store, id, false);
     }
     store_set_error(store, "others kept changing the subscription; try again");
     return STORE_CONFLICT;

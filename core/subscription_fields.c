@@ -367,6 +367,80 @@ void subscription_set_retry_schedule(struct subscription_draft *draft, const cJS
     draft->subscription->has_retry_schedule = true;
 }
 
+// ---- pace and order
+
+static bool read_rate(const cJSON *value, double *per_second)
+{
+    // Written so that NaN fails too. A send every 1000 s is the slowest.
+    if (!cJSON_IsNumber(value) || !(value->valuedouble >= 0.001) ||
+        !(value->valuedouble <= RATE_LIMIT_MAX))
+        return false;
+    *per_second = value->valuedouble;
+    return true;
+}
+
+static bool has_other_member(const cJSON *object)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, object)
+    {
+        if (strcmp(item->string, "per_second") != 0 && strcmp(item->string, "burst") != 0)
+            return true;
+    }
+    return false;
+}
+
+void subscription_set_rate_limit(struct subscription_draft *draft, const cJSON *value)
+{
+    struct subscription *subscription = draft->subscription;
+    double per_second = 0;
+    uint32_t burst = 0;
+    if (cJSON_IsNull(value)) {
+        subscription->rate_per_second = 0;
+        subscription->rate_burst = 0;
+        return;
+    }
+    const cJSON *rate =
+        cJSON_IsObject(value) ? cJSON_GetObjectItemCaseSensitive(value, "per_second") : value;
+    const cJSON *size = cJSON_GetObjectItemCaseSensitive(value, "burst");
+    if (!read_rate(rate, &per_second) || has_other_member(value)) {
+        refuse(
+            draft, "rate_limit",
+            "must be {\"per_second\": 0.001 to 100000, \"burst\": 1 to 100000}, the first alone as "
+            "a number, or null for no limit");
+        return;
+    }
+    // A second's worth by default: pacing that is exact over seconds, and cheap.
+    if (!size || cJSON_IsNull(size))
+        burst = per_second < 1 ? 1 : (uint32_t)per_second;
+    else if (!read_number(size, 1, RATE_LIMIT_MAX, &burst)) {
+        refuse(draft, "rate_limit.burst", "must be a whole number from 1 to 100000");
+        return;
+    }
+    subscription->rate_per_second = per_second;
+    subscription->rate_burst = burst;
+}
+
+void subscription_set_ordered(struct subscription_draft *draft, const cJSON *value)
+{
+    if (cJSON_IsBool(value) || cJSON_IsNull(value))
+        draft->subscription->is_ordered = cJSON_IsTrue(value);
+    else
+        refuse(draft, "ordered", "must be true or false");
+}
+
+void subscription_set_ordered_failure(struct subscription_draft *draft, const cJSON *value)
+{
+    const char *text = cJSON_IsString(value) ? value->valuestring : "";
+    if (cJSON_IsNull(value) || strcmp(text, "skip") == 0)
+        draft->subscription->ordered_failure = ORDERED_SKIP;
+    else if (strcmp(text, "block") == 0)
+        draft->subscription->ordered_failure = ORDERED_BLOCK;
+    else
+        refuse(draft, "ordered_failure",
+               "must be skip (a dead letter after the schedule) or block (the others wait)");
+}
+
 // ---- signature and secret (creation only)
 
 void subscription_set_signature(struct subscription_draft *draft, const cJSON *value)

@@ -57,11 +57,24 @@ static void append_retry_schedule(struct text *out, const struct subscription *s
     text_append_string(out, "],");
 }
 
+static void append_rate_limit(struct text *out, const struct subscription *subscription)
+{
+    if (subscription->rate_per_second > 0)
+        text_append_format(out, "\"rate_limit\":{\"per_second\":%.9g,\"burst\":%u},",
+                           subscription->rate_per_second, subscription->rate_burst);
+    else
+        text_append_string(out, "\"rate_limit\":null,");
+}
+
 static void append_limits(struct text *out, const struct subscription *subscription)
 {
     append_optional_number(out, "timeout_ms", subscription->timeout_ms);
     append_optional_number(out, "max_concurrency", subscription->max_concurrency);
     append_retry_schedule(out, subscription);
+    append_rate_limit(out, subscription);
+    text_append_format(out, "\"ordered\":%s,", subscription->is_ordered ? "true" : "false");
+    append_string_member(out, "ordered_failure",
+                         subscription->ordered_failure == ORDERED_BLOCK ? "block" : "skip");
 }
 
 // ---- the API's form

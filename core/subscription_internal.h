@@ -44,6 +44,7 @@ typedef void subscription_set_field(struct subscription_draft *draft, const stru
 subscription_set_field subscription_set_url, subscription_set_tenant, subscription_set_event_types,
     subscription_set_description, subscription_set_metadata, subscription_set_headers,
     subscription_set_timeout, subscription_set_max_concurrency, subscription_set_retry_schedule,
+    subscription_set_rate_limit, subscription_set_ordered, subscription_set_ordered_failure,
     subscription_set_signature, subscription_set_secret, subscription_set_state;
 
 // JSON merge patch (RFC 7396) of two valid JSON texts, target an object. Unchanged values keep their bytes.

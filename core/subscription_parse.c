@@ -13,6 +13,8 @@
 #define SET_BY_PETREL "is set by petrel and can't be written"
 #define STATE_RULE                                                                                 \
     "can't be changed here: use POST /v1/subscriptions/{id}/pause, /resume or /disable"
+#define ORDERED_RULE                                                                               \
+    "can't be changed, since what is parked has or hasn't its place: create a new subscription"
 #define SECRET_RULE "can't be changed: use POST /v1/subscriptions/{id}/rotate-secret"
 
 struct field {
@@ -46,6 +48,9 @@ static const struct field fields[] = {
     {.name = "timeout_ms", .set = subscription_set_timeout},
     {.name = "max_concurrency", .set = subscription_set_max_concurrency},
     {.name = "retry_schedule", .set = subscription_set_retry_schedule},
+    {.name = "rate_limit", .set = subscription_set_rate_limit},
+    {.name = "ordered", .set = subscription_set_ordered, .patch_refusal = ORDERED_RULE},
+    {.name = "ordered_failure", .set = subscription_set_ordered_failure},
     {.name = "state", .set = subscription_set_state, .patch_refusal = STATE_RULE},
     {.name = "id", .post_refusal = SET_BY_PETREL, .patch_refusal = SET_BY_PETREL},
     {.name = "disabled_reason", .post_refusal = SET_BY_PETREL, .patch_refusal = SET_BY_PETREL},

@@ -247,6 +247,9 @@ static void read_shared_members(struct subscription_draft *draft, const cJSON *o
         {"timeout_ms", subscription_set_timeout, false},
         {"max_concurrency", subscription_set_max_concurrency, false},
         {"retry_schedule", subscription_set_retry_schedule, false},
+        {"rate_limit", subscription_set_rate_limit, false},
+        {"ordered", subscription_set_ordered, false},
+        {"ordered_failure", subscription_set_ordered_failure, false},
     };
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
         const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, members[i].name);

@@ -11,6 +11,7 @@
 
 #include "claims_internal.h"
 #include "lanes.h"
+#include "own_events.h"
 #include "petrel/clock.h"
 #include "petrel/log.h"
 #include "petrel/metrics.h"
@@ -182,7 +183,6 @@ static void on_fetched(void *arg, redis_reply *reply)
         claims_bury_lost(claims, fetch->shard, fetch->event_id, delivery);
     else
         delivery_destroy(&delivery); // the lease expires, and it is due again
-    lanes_release(lanes, fetch->lane);
     free(fetch);
     worker_check_drained(claims->worker);
 }
@@ -216,26 +216,30 @@ static void on_claimed(void *arg, redis_reply *reply)
     uint32_t found = 0;
     if (redis_reply_is_ok(reply)) {
         size_t count = redis_reply_count(reply);
-        for (size_t i = 2; i + 1 < count; i += 2, found++)
+        for (size_t i = CLAIM_FIRST; i + 1 < count; i += 2, found++)
             fetch_event(claim, redis_reply_span(redis_reply_at(reply, i)),
                         redis_reply_span(redis_reply_at(reply, i + 1)));
         int64_t wait_ms = redis_reply_int(redis_reply_at(reply, 1));
-        bool has_more = found == claim->slots && wait_ms == 0;
+        // An ordered one's next is due as soon as this one is settled.
+        bool has_more = claim->lane->is_ordered ? found > 0 : found == claim->slots && wait_ms == 0;
+        lanes_on_breaker(lanes, claim->lane, claim->shard,
+                         breaker_parse_state(redis_reply_span(redis_reply_at(reply, 2))));
+        if (redis_reply_int(redis_reply_at(reply, 3)) == 1)
+            own_events_subscription_recovered(claims->worker, claim->lane->id, claim->shard);
         lanes_on_claimed(lanes, claim->lane, claim->shard, has_more);
         if (wait_ms >= 0 && !has_more)
             worker_hint_due(claims->worker, claim->shard, wait_ms);
     }
     lanes_give_back(lanes, claim->lane, claim->slots - found);
-    lanes_release(lanes, claim->lane);
     subscription_unref(&claim->subscription);
     free(claim);
     worker_check_drained(claims->worker);
 }
 
 static bool claim_for_lane(struct claims *claims, struct lane *lane,
-                           struct subscription *subscription, uint32_t shard)
+                           struct subscription *subscription, uint32_t shard, uint32_t at_most)
 {
-    uint32_t slots = lanes_promise(claims->worker->lanes, lane, CLAIM_AT_MOST);
+    uint32_t slots = lanes_promise(claims->worker->lanes, lane, at_most);
     if (!slots)
         return false;
     struct claim *claim = calloc(1, sizeof *claim);
@@ -247,24 +251,48 @@ static bool claim_for_lane(struct claims *claims, struct lane *lane,
                             .slots = slots,
                             .sent_ms = clock_mono_ms()};
     claims_format_lease(claims->worker, claim->lease);
-    struct redis_command *command =
-        claims_claim_command(claims, shard, subscription->id, slots, claim->lease);
+    struct claim_order order = {.shard = shard,
+                                .id = subscription->id,
+                                .subscription = subscription,
+                                .count = slots,
+                                .lease = claim->lease};
+    struct redis_command *command = claims_claim_command(claims, &order);
     claims->unanswered++;
     redis_link_send(claims->worker->commands, &command, 0, on_claimed, claim);
     return true;
 }
 
-struct redis_command *claims_claim_command(struct claims *claims, uint32_t shard, const char *id,
-                                           uint32_t count, const char *lease)
+struct redis_command *claims_claim_command(struct claims *claims, const struct claim_order *order)
 {
-    struct redis_command *command = redis_command_create_script(SCRIPT_CLAIM);
-    claims_add_key(claims, command, shard, KEY_QUEUE, id);
-    claims_add_key(claims, command, shard, KEY_DUE, "");
-    claims_add_key(claims, command, shard, KEY_PARKED, id);
-    redis_command_add_text(command, id);
-    redis_command_add_int(command, count);
+    const struct engine *engine = claims->worker->engine;
+    const struct subscription *subscription = order->subscription;
+    bool is_ordered = subscription && subscription->is_ordered;
+    bool is_live = subscription && subscription->state == SUBSCRIPTION_ACTIVE;
+    uint32_t cap = subscription && subscription->max_concurrency ? subscription->max_concurrency
+                                                                 : engine->config->max_concurrency;
+    struct redis_command *command =
+        redis_command_create_script(is_ordered && is_live ? SCRIPT_CLAIM_ORDERED : SCRIPT_CLAIM);
+    claims_add_key(claims, command, order->shard, KEY_QUEUE, order->id);
+    claims_add_key(claims, command, order->shard, KEY_DUE, "");
+    claims_add_key(claims, command, order->shard, KEY_PARKED, order->id);
+    claims_add_key(claims, command, order->shard, KEY_HEALTH, order->id);
+    claims_add_key(claims, command, order->shard, KEY_OPEN, "");
+    claims_add_key(claims, command, order->shard, KEY_BREAKERS, "");
+    if (is_ordered && is_live) {
+        claims_add_key(claims, command, order->shard, KEY_ORDER, order->id);
+        claims_add_key(claims, command, order->shard, KEY_EVENTS, "");
+        claims_add_key(claims, command, order->shard, KEY_FANNED, "");
+        claims_add_key(claims, command, order->shard, KEY_FANNED_TO, "");
+    }
+    redis_command_add_text(command, order->id);
+    redis_command_add_int(command, order->count);
     redis_command_add_int(command, LEASE_MS);
-    redis_command_add_text(command, lease);
+    redis_command_add_text(command, order->lease);
+    redis_command_add_int(command, cap);
+    redis_command_add_int(command,
+                          is_live ? lanes_max_age_ms(claims->worker->lanes, subscription) : -1);
+    if (is_ordered && is_live)
+        redis_command_add_text(command, KEYS_GROUP);
     return command;
 }
 
@@ -273,8 +301,12 @@ static void look_later(struct claims *claims, uint32_t shard, const char *id, in
     struct redis_command *command = redis_command_create_script(SCRIPT_WAKE);
     claims_add_key(claims, command, shard, KEY_DUE, "");
     claims_add_key(claims, command, shard, KEY_QUEUE, id);
+    claims_add_key(claims, command, shard, KEY_HEALTH, id);
+    claims_add_key(claims, command, shard, KEY_OPEN, "");
+    claims_add_key(claims, command, shard, KEY_BREAKERS, "");
     redis_command_add_text(command, id);
     redis_command_add_int(command, delay_ms);
+    redis_command_add_text(command, "0");
     redis_link_send(claims->worker->commands, &command, 0, NULL, NULL);
 }
 
@@ -297,27 +329,27 @@ void claims_on_due(struct claims *claims, uint32_t shard, const char *subscripti
         return;
     }
     struct lane *lane = lanes_find(worker->lanes, subscription);
-    int64_t hold_ms = lane->hold_until_ms - clock_mono_ms();
+    int64_t hold_ms = lanes_hold_ms(lane);
     if (hold_ms > 0)
         look_later(claims, shard, subscription_id, hold_ms);
-    else if (!claim_for_lane(claims, lane, subscription, shard))
-        lanes_on_claimed(worker->lanes, lane, shard, true); // as soon as a slot is free
-    lanes_release(worker->lanes, lane);
+    else if (!claim_for_lane(claims, lane, subscription, shard, CLAIM_AT_MOST))
+        lanes_on_claimed(worker->lanes, lane, shard, true); // when a slot, or a token, is free
 }
 
-void claims_refill(struct claims *claims, struct lane *lane)
+void claims_refill(struct claims *claims, struct lane *lane, uint32_t at_most)
 {
     if (claims->is_stopped)
         return;
     struct subscription *subscription = snapshot_find(claims->worker->snapshot, lane->id);
     if (!subscription || !subscription_is_ready(subscription)) {
-        lane->backlog_shards = 0; // `due` brings it back when its time comes
-        lane->is_congested = false;
+        // `due` brings it back when its time comes.
+        for (uint32_t shard = 0; shard < claims->worker->engine->keys.shards; shard++)
+            lanes_on_claimed(claims->worker->lanes, lane, shard, false);
         return;
     }
     for (uint32_t shard = 0; shard < claims->worker->engine->keys.shards; shard++)
         if (lane->backlog_shards & (UINT64_C(1) << shard))
-            if (!claim_for_lane(claims, lane, subscription, shard))
+            if (!claim_for_lane(claims, lane, subscription, shard, at_most))
                 return;
 }
 

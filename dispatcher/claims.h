@@ -21,8 +21,8 @@ void claims_destroy(struct claims **claims);
 void claims_on_hint(struct claims *claims, uint32_t shard, int64_t delay_ms);
 // Home: the queue of this subscription in a shard has something due.
 void claims_on_due(struct claims *claims, uint32_t shard, const char *subscription_id);
-// Home: the lane has a slot free and knows of a backlog.
-void claims_refill(struct claims *claims, struct lane *lane);
+// Home: the lane has slots free and knows of a backlog: leases at most so many.
+void claims_refill(struct claims *claims, struct lane *lane, uint32_t at_most);
 // The delivery is settled (or not ours any more): forgets the lease and destroys it.
 void claims_on_settled(struct claims *claims, struct delivery *delivery);
 

@@ -30,8 +30,17 @@ struct claims {
 void claims_add_key(const struct claims *claims, struct redis_command *command, uint32_t shard,
                     enum key_name name, const char *suffix);
 void claims_format_lease(struct worker *worker, char lease[LEASE_SIZE]);
-struct redis_command *claims_claim_command(struct claims *claims, uint32_t shard, const char *id,
-                                           uint32_t count, const char *lease);
+// `subscription` NULL: one that is gone; everything may be leased.
+struct claim_order {
+    uint32_t shard;
+    const char *id;
+    const struct subscription *subscription;
+    uint32_t count;
+    const char *lease;
+};
+struct redis_command *claims_claim_command(struct claims *claims, const struct claim_order *order);
+// Of a claim script's reply: where the pairs of event id and state begin.
+enum { CLAIM_FIRST = 4 };
 // Puts a leased delivery, with its event, among the held ones.
 void claims_hold(struct claims *claims, struct delivery *delivery);
 

@@ -29,10 +29,10 @@ struct orphan_fetch {
     char event_id[EVENT_ID_SIZE];
 };
 
-static void on_buried(void *arg, struct delivery *delivery, bool is_ours)
+static void on_buried(void *arg, struct delivery *delivery, const struct ledger_answer *answer)
 {
     struct claims *claims = arg;
-    if (is_ours)
+    if (answer->is_ours)
         own_events_delivery_dead(claims->worker, delivery, delivery->death_reason);
     claims_on_settled(claims, delivery);
 }
@@ -109,14 +109,14 @@ static void on_claimed(void *arg, redis_reply *reply)
     struct claims *claims = claim->claims;
     claims->unanswered--;
     size_t count = redis_reply_count(reply);
-    for (size_t i = 2; i + 1 < count; i += 2)
+    for (size_t i = CLAIM_FIRST; i + 1 < count; i += 2)
         fetch_event(claim, redis_reply_span(redis_reply_at(reply, i)),
                     redis_reply_span(redis_reply_at(reply, i + 1)));
-    if (count > 2)
+    if (count > CLAIM_FIRST)
         log_info("parked deliveries become dead letters", LOG_STR("subscription", claim->id),
-                 LOG_STR("reason", claim->reason), LOG_INT("count", (count - 2) / 2));
+                 LOG_STR("reason", claim->reason), LOG_INT("count", (count - CLAIM_FIRST) / 2));
     // More may be due: look again at once, not at the next round.
-    if (count == 2 + 2 * BATCH)
+    if (count == CLAIM_FIRST + 2 * BATCH)
         worker_hint_due(claims->worker, claim->shard, 0);
     free(claim);
 }
@@ -125,8 +125,9 @@ static void claim_orphans(struct orphan_claim *claim)
 {
     struct claims *claims = claim->claims;
     claims_format_lease(claims->worker, claim->lease);
-    struct redis_command *command =
-        claims_claim_command(claims, claim->shard, claim->id, BATCH, claim->lease);
+    struct claim_order order = {
+        .shard = claim->shard, .id = claim->id, .count = BATCH, .lease = claim->lease};
+    struct redis_command *command = claims_claim_command(claims, &order);
     claims->unanswered++;
     redis_link_send(claims->worker->commands, &command, 0, on_claimed, claim);
 }

@@ -45,6 +45,8 @@ bool delivery_parse_state(struct delivery *delivery, struct span state)
     if (!span_next(&state, ' ', &part) ||
         !span_copy(part, delivery->last_error, sizeof delivery->last_error))
         return false;
+    if (!span_next(&state, ' ', &part) || !span_to_int64(part, &delivery->born_ms))
+        return false;
     delivery->attempts = (uint32_t)attempts;
     delivery->last_status = (int32_t)status;
     return true;

@@ -29,6 +29,7 @@ struct delivery {
     struct lane *lane;                         // at home, while waiting or attempted
     uint32_t attempts;                         // made so far
     int64_t first_attempt_ms, last_attempt_ms; // wall; 0: none
+    int64_t born_ms; // wall: when its event was accepted; its age counts from here
     int32_t last_status;
     char last_error[32];      // "-" when none
     const char *death_reason; // static; set when it is given up
@@ -39,6 +40,12 @@ struct delivery {
     bool is_sole; // the arrival's only delivery: scripts acknowledge the entry themselves
     enum delivery_end end;
     int64_t waiting_since_ms; // mono
+    // while attempted (lanes_slots.c)
+    struct delivery *next_young, *previous_young; // the youngest attempts of the worker, by start
+    int64_t started_ms;                           // mono
+    bool is_young, is_aged;
+    bool has_arrived; // claimed, and answered with a 2xx
+    bool was_full;    // its lane's limit was in use when it started
     // claimed
     struct event *own_event;
     char lease[LEASE_SIZE];
@@ -53,7 +60,7 @@ static inline bool delivery_is_claimed(const struct delivery *delivery)
     return delivery->lease[0] != '\0';
 }
 
-// "<attempts> <first ms> <last ms> <status> <error> <lease>" as Redis keeps it; false if it isn't that.
+// "<attempts> <first ms> <last ms> <status> <error> <born ms> <lease>" as Redis keeps it; false if it isn't that.
 bool delivery_parse_state(struct delivery *delivery, struct span state);
 
 #endif

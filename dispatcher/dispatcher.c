@@ -42,7 +42,22 @@ static void on_snapshot(void *arg, struct snapshot *snapshot, const char *change
             mailbox_post_one(&dispatcher->engine.workers[i]->inbox, &note->mail);
         }
     }
-    snapshot_unref(&snapshot);
+    snapshot_unref(&dispatcher->snapshot);
+    dispatcher->snapshot = snapshot;
+    bulletin_start(dispatcher->bulletin);
+}
+
+static void on_news(void *arg, const char *subscription_id, const struct lane_news *news)
+{
+    struct dispatcher *dispatcher = arg;
+    struct engine *engine = &dispatcher->engine;
+    const struct subscription *subscription =
+        dispatcher->snapshot ? snapshot_find(dispatcher->snapshot, subscription_id) : NULL;
+    if (!subscription || dispatcher->is_stopping)
+        return;
+    struct note *note = note_create(MAIL_NEWS, news->shard, subscription_id);
+    note->news = *news;
+    mailbox_post_one(&engine->workers[engine_home(engine, subscription)]->inbox, &note->mail);
 }
 
 void dispatcher_set_guard(struct dispatcher *dispatcher, struct guard *guard)
@@ -76,7 +91,8 @@ static void close_all(struct dispatcher *dispatcher)
         worker_join(dispatcher->engine.workers[i]);
     for (uint32_t i = 0; i < dispatcher->engine.worker_count; i++)
         worker_destroy(&dispatcher->engine.workers[i]);
-    dispatcher->open_parts = 5;
+    dispatcher->open_parts = 6;
+    bulletin_close(dispatcher->bulletin, on_part_closed, dispatcher);
     mailbox_close(&dispatcher->inbox, on_part_closed);
     catalog_close(dispatcher->catalog, on_part_closed, dispatcher);
     redis_link_close(dispatcher->commands, on_part_closed, dispatcher);
@@ -131,6 +147,8 @@ void dispatcher_destroy(struct dispatcher **dispatcher)
         return;
     assert((*dispatcher)->is_stopped);
     catalog_destroy(&(*dispatcher)->catalog);
+    bulletin_destroy(&(*dispatcher)->bulletin);
+    snapshot_unref(&(*dispatcher)->snapshot);
     mailbox_fini(&(*dispatcher)->inbox);
     guard_unref(&(*dispatcher)->engine.guard);
     free(*dispatcher);
@@ -166,6 +184,7 @@ static void on_mail(void *arg, struct mail *mail)
     case MAIL_GUARD:
     case MAIL_DUE:
     case MAIL_HINT:
+    case MAIL_NEWS:
     case MAIL_REAP:
     case MAIL_PAUSE:
     case MAIL_RESUME:
@@ -260,6 +279,9 @@ static void set_up_supervisor(struct dispatcher *dispatcher)
         .arg = dispatcher,
     };
     dispatcher->catalog = catalog_create(&catalog);
+    struct bulletin_options bulletin = {
+        .loop = loop, .engine = &dispatcher->engine, .on_news = on_news, .arg = dispatcher};
+    dispatcher->bulletin = bulletin_create(&bulletin);
 }
 
 struct dispatcher *dispatcher_start(const struct dispatcher_options *options, char *error,

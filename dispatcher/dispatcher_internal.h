@@ -6,6 +6,7 @@
 
 #include <uv.h>
 
+#include "bulletin.h"
 #include "catalog.h"
 #include "engine.h"
 #include "petrel/dispatcher.h"
@@ -26,8 +27,10 @@ struct dispatcher {
     struct mailbox inbox;
     struct redis_link *commands;
     struct catalog *catalog;
-    uv_timer_t beat_timer;  // heartbeat, once a second
-    uv_timer_t drain_timer; // the last resort of a drain
+    struct bulletin *bulletin;
+    struct snapshot *snapshot; // the newest; NULL before the first
+    uv_timer_t beat_timer;     // heartbeat, once a second
+    uv_timer_t drain_timer;    // the last resort of a drain
     // fleet.c
     int64_t beating_since_ms; // mono; since when heartbeats have gone out without a gap; 0: not yet
     int64_t last_beat_ms;     // mono; last one Redis answered

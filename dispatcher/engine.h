@@ -4,6 +4,7 @@
 #define PETREL_ENGINE_H
 
 #include "mailbox.h"
+#include "petrel/breaker.h"
 #include "petrel/config.h"
 #include "petrel/event.h"
 #include "petrel/keys.h"
@@ -50,6 +51,7 @@ enum mail_kind {
     MAIL_GUARD,  // struct note: another guard (a reference)
     MAIL_DUE,    // struct note: look at the queue of subscription `text` in `shard`
     MAIL_HINT,   // struct note: something in `shard` is due in `delay_ms`
+    MAIL_NEWS,   // struct note: what `news` says of subscription `text`
     MAIL_REAP,   // struct note: take over what consumer `text` holds in `shard`
     MAIL_PAUSE,  // read no new events …
     MAIL_RESUME, // … until this
@@ -62,6 +64,14 @@ enum mail_kind {
     MAIL_STOPPED,
 };
 
+// What the fleet has learnt of a subscription's breaker in a shard.
+struct lane_news {
+    uint32_t shard;
+    enum breaker_state state;
+    bool is_hold; // not the breaker: the subscriber asked to be left alone for wait_ms
+    int64_t wait_ms;
+};
+
 // A small letter; malloc'd by the sender, freed by the receiver.
 struct note {
     struct mail mail;
@@ -70,6 +80,7 @@ struct note {
     struct snapshot *snapshot;
     struct guard *guard;
     const char *reason; // static
+    struct lane_news news;
     char text[CONSUMER_SIZE];
 };
 

@@ -26,11 +26,11 @@ void intake_add_key(const struct intake *intake, struct redis_command *command, 
     redis_command_add_key(command, &key);
 }
 
-// Room for this many deliveries: twice what may be attempted at once, so that workers never run dry, and
+// Room for this many deliveries: four times what may be attempted at once, so that workers never run dry, and
 // memory stays bounded by it times max_event_bytes.
 size_t intake_room(const struct intake *intake)
 {
-    size_t limit = 2 * (size_t)intake->worker->engine->slots + READ_AT_MOST;
+    size_t limit = 4 * (size_t)intake->worker->engine->slots + READ_AT_MOST;
     size_t used = intake->fanned_out > intake->in_hand ? intake->fanned_out : intake->in_hand;
     return used < limit ? limit - used : 0;
 }

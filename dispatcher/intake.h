@@ -24,6 +24,8 @@ struct arrival {
     bool is_taken_over;   // it was pending before we got it: some deliveries may be settled
     bool has_record;      // settled:<entry> may exist
     bool is_stuck;        // a delivery came back unsettled: stays pending
+    bool is_marked;       // as fanned out, for ordered subscriptions
+    uint32_t ordered;     // deliveries of ordered subscriptions not parked yet
     bool is_acknowledged; // by a script, together with the parking of its only delivery
     bool is_gone;         // out of hand, but a review under way may still name it as pending
     struct arrival *next_in_batch;

@@ -124,6 +124,14 @@ void intake_on_note_timer(uv_timer_t *timer)
     }
 }
 
+// While there are ordered subscriptions: once this arrival's ordered deliveries stand in their queues, those of later
+// entries may go, however long its other deliveries take.
+static void mark_fanned(struct intake *intake, struct arrival *arrival)
+{
+    if (!arrival->is_marked && snapshot_has_ordered(intake->worker->snapshot))
+        ledger_mark_fanned(intake->worker->ledger, arrival);
+}
+
 void intake_on_returned(struct intake *intake, struct delivery *delivery)
 {
     struct arrival *arrival = delivery->arrival;
@@ -140,6 +148,8 @@ void intake_on_returned(struct intake *intake, struct delivery *delivery)
         must_note = arrival->outstanding > 0;
         break;
     case DELIVERY_RECORDED:
+        if (delivery->subscription->is_ordered && --arrival->ordered == 0)
+            mark_fanned(intake, arrival);
         if (delivery->is_sole)
             arrival->is_acknowledged = true;
         else
@@ -195,8 +205,11 @@ static void send_out(struct intake *intake, struct arrival *arrival,
         delivery->taken_ms = arrival->taken_ms;
         delivery->origin = intake->worker->index;
         delivery->is_sole = count == 1 && !arrival->has_record;
+        arrival->ordered += subscriptions[i]->is_ordered;
         worker_send_home(intake->worker, delivery);
     }
+    if (!arrival->ordered && count)
+        mark_fanned(intake, arrival);
     FAULT_POINT("event.after_fan_out");
 }
 

@@ -1,36 +1,110 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared by lanes.c (admission) and lanes_outcome.c (attempts and what follows), by nobody else.
+// Shared by the lanes*.c files, by nobody else.
 #ifndef PETREL_LANES_INTERNAL_H
 #define PETREL_LANES_INTERNAL_H
 
 #include <uv.h>
 
 #include "lanes.h"
+#include "ledger.h"
+
+enum { SWEEP_MS = 100 };
+
+// Host and port: a cap over all its subscriptions.
+struct destination {
+    UT_hash_handle hh;
+    uint64_t id;
+    uint32_t in_flight; // attempts running
+    uint32_t lanes;     // that point here
+};
 
 struct lanes {
     struct worker *worker;
-    struct lane *by_id;                      // uthash
-    struct lane *hungry_first, *hungry_last; // lanes in which something waits, in turn
-    uint32_t in_flight, claimed_in_flight;   // attempts running; of them, claimed ones
-    uint32_t promised;                       // slots promised to claims
-    uint32_t parking;                        // moves of fresh deliveries that Redis hasn't answered
-    struct delivery *failed_first;           // attempts that could not even be started
-    uv_timer_t sweep;
+    struct lane *by_id;                              // uthash
+    struct destination *destinations;                // uthash
+    struct lane *hungry_first, *hungry_last;         // lanes in which something waits, in turn
+    struct lane *backlogged_first, *backlogged_last; // lanes with more due in their queues, in turn
+    struct lane *thirsty_first;                      // lanes that want tokens
+    struct delivery *young_first, *young_last;       // attempts not old yet, by start
+    uint32_t in_flight;                              // attempts running
+    uint32_t restricted; // of them, those that may use half of the slots only (lanes_slots.c)
+    uint32_t promised;   // slots promised to claims
+    uint32_t waiting;    // deliveries waiting in memory, all lanes
+    uint32_t parking;    // moves of fresh deliveries that Redis hasn't answered
+    uint32_t asking;     // questions to Redis that it hasn't answered
+    struct delivery *failed_first; // attempts that could not even be started
+    uv_timer_t sweep, rate_timer;
+    int64_t forget_at_ms; // mono; when unused lanes are looked for next
     bool is_draining;
 };
 
-// Starts the attempt of a delivery: it takes a slot of the lane and of the worker until its outcome is known.
-void lanes_start(struct lanes *lanes, struct lane *lane, struct delivery *delivery);
-// Gives free slots to what waits (this lane first, then the others in turn), then to the lane's backlog.
-void lanes_fill(struct lanes *lanes, struct lane *lane);
+// ---- lanes.c
 // A fresh delivery goes to its queue without an attempt.
 void lanes_park_unattempted(struct lanes *lanes, struct delivery *delivery, int64_t delay_ms);
+// The same because it found no slot: newcomers go behind it.
+void lanes_park_overflow(struct lanes *lanes, struct lane *lane, struct delivery *delivery);
+// Slots or tokens are free: they go to what waits (this lane first, then the others in turn), then to backlogs.
+void lanes_fill(struct lanes *lanes, struct lane *lane);
+
+// ---- lanes_slots.c
+void lanes_slots_init(struct lanes *lanes, struct lane *lane,
+                      const struct subscription *subscription);
+void lanes_slots_fini(struct lanes *lanes, struct lane *lane);
+bool lanes_has_slot(const struct lanes *lanes, const struct lane *lane);
+// Slots a claim for this lane could fill now.
+uint32_t lanes_claimable(const struct lanes *lanes, const struct lane *lane);
+// Slots left for what is restricted: 0 … half of the worker's.
+uint32_t lanes_restricted_left(const struct lanes *lanes);
+void lanes_take_slot(struct lanes *lanes, struct lane *lane, struct delivery *delivery);
+void lanes_free_slot(struct lanes *lanes, struct lane *lane, struct delivery *delivery);
+// The outcome of an attempt, for the adaptive limit and for being proven. Before its slot is freed.
+void lanes_learn(struct lanes *lanes, struct lane *lane, const struct delivery *delivery,
+                 const struct attempt_result *result);
+// Attempts that have run for long by now tell on their lanes.
+void lanes_age(struct lanes *lanes, int64_t now_ms);
+static inline uint32_t lane_in_flight(const struct lane *lane)
+{
+    return lane->fresh_in_flight + lane->claimed_in_flight;
+}
+
+// ---- lanes_wait.c
+bool lanes_may_wait(const struct lanes *lanes, const struct lane *lane);
+void lanes_wait(struct lanes *lanes, struct lane *lane, struct delivery *delivery);
+struct delivery *lanes_take_waiting(struct lanes *lanes, struct lane *lane);
 // Everything that waits in a lane goes to its queue.
 void lanes_park_waiting(struct lanes *lanes, struct lane *lane, int64_t delay_ms);
+// Starts what waits, as far as slots go: this lane, then the others in turn.
+void lanes_feed(struct lanes *lanes, struct lane *lane);
+void lanes_sweep_soon(struct lanes *lanes);
+void lanes_wait_init(struct lanes *lanes);
+
+// ---- lanes_health.c
+// The report of an attempt's outcome that goes with its move.
+struct ledger_report lanes_report(struct lane *lane, const struct attempt_result *result,
+                                  int64_t hold_ms);
+// The subscriber asked to be left alone for so long.
+void lanes_hold(struct lanes *lanes, struct lane *lane, int64_t wait_ms);
+// What the move's script answered.
+void lanes_on_answer(struct lanes *lanes, const struct delivery *delivery,
+                     const struct ledger_answer *answer);
+// A fresh delivery arrived: told to Redis if it has to know.
+void lanes_note_success(struct lanes *lanes, struct lane *lane, uint32_t shard);
+
+// ---- lanes_rate.c
+// A send may start now, as far as the rate limit goes; if not, tokens are asked for.
+bool lanes_has_token(struct lanes *lanes, struct lane *lane);
+void lanes_use_token(struct lane *lane);
+void lanes_rate_init(struct lanes *lanes);
+void lanes_rate_forget(struct lanes *lanes, struct lane *lane);
+
+// ---- lanes_outcome.c
+// Starts the attempt of a delivery: it takes a slot of the lane and of the worker until its outcome is known.
+void lanes_start(struct lanes *lanes, struct lane *lane, struct delivery *delivery);
 // A claimed delivery goes back to its queue as it was, due now.
 void lanes_put_back(struct lanes *lanes, struct delivery *delivery);
-void lanes_sweep_soon(struct lanes *lanes);
-// The sweep's part in lanes_outcome.c: attempts that could not be started end as internal failures.
+// A claimed delivery is too old to be attempted: a dead letter.
+void lanes_bury_expired(struct lanes *lanes, struct delivery *delivery);
+// Attempts that could not be started end as internal failures.
 void lanes_conclude_failed(struct lanes *lanes);
 
 #endif

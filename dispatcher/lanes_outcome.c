@@ -6,8 +6,6 @@
 //   retry     park.lua, then back to the origin       retry.lua
 //   give up   bury.lua, then back to the origin       bury.lua
 //   aborted   park.lua as it was                      retry.lua as it was
-#include <assert.h>
-
 #include "attempt.h"
 #include "claims.h"
 #include "lanes_internal.h"
@@ -19,6 +17,8 @@
 #include "petrel/metrics.h"
 #include "petrel/random.h"
 #include "worker.h"
+
+enum { BLOCKED_RETRY_MS = 60000 }; // of a blocked ordered delivery whose schedule has no step
 
 // ---- bookkeeping of one attempt
 
@@ -87,49 +87,59 @@ static void log_failure(const struct delivery *delivery, const struct attempt_re
 
 // ---- after Redis has the change
 
-static void announce_death(const struct lanes *lanes, const struct delivery *delivery, bool is_ours)
+static void announce_death(const struct lanes *lanes, const struct delivery *delivery,
+                           const struct ledger_answer *answer)
 {
-    if (is_ours && delivery->death_reason)
+    if (answer->is_ours && delivery->death_reason)
         own_events_delivery_dead(lanes->worker, delivery, delivery->death_reason);
 }
 
-static void on_fresh_moved(void *arg, struct delivery *delivery, bool is_ours)
+static void on_fresh_moved(void *arg, struct delivery *delivery, const struct ledger_answer *answer)
 {
     struct lanes *lanes = arg;
     lanes->parking--;
-    announce_death(lanes, delivery, is_ours);
+    announce_death(lanes, delivery, answer);
+    lanes_on_answer(lanes, delivery, answer);
     worker_return(lanes->worker, delivery);
 }
 
-static void on_claimed_moved(void *arg, struct delivery *delivery, bool is_ours)
+static void on_claimed_moved(void *arg, struct delivery *delivery,
+                             const struct ledger_answer *answer)
 {
     struct lanes *lanes = arg;
-    if (!is_ours)
+    if (!answer->is_ours)
         log_warn("lease lost: another instance has taken this delivery over",
                  LOG_STR("event", delivery->event->id),
                  LOG_STR("subscription", delivery->subscription_id));
-    announce_death(lanes, delivery, is_ours);
+    announce_death(lanes, delivery, answer);
+    lanes_on_answer(lanes, delivery, answer);
     claims_on_settled(lanes->worker->claims, delivery);
 }
 
 // ---- acting on the verdict
 
-static void settle_arrived(struct lanes *lanes, struct delivery *delivery)
+static const struct ledger_report no_report;
+
+static void settle_arrived(struct lanes *lanes, struct lane *lane, struct delivery *delivery)
 {
     struct worker *worker = lanes->worker;
     metrics_add(METRIC_DELIVERIES_DELIVERED, 1);
     if (delivery_is_claimed(delivery)) {
+        delivery->has_arrived = true;
+        lane->has_failures = false; // finish.lua sets the count back
         struct ledger_move move = {.delivery = delivery, .moved = on_claimed_moved, .arg = lanes};
         ledger_finish(worker->ledger, &move);
         return;
     }
     metrics_observe_ms(METRIC_DELIVERY_SECONDS, clock_wall_ms() - delivery->event->timestamp_ms);
     ledger_count_delivered(worker->ledger, delivery->event->shard);
+    lanes_note_success(lanes, lane, delivery->event->shard);
     delivery->end = DELIVERY_ARRIVED;
     worker_return(worker, delivery);
 }
 
-static void settle_later(struct lanes *lanes, struct delivery *delivery, int64_t delay_ms)
+static void settle_later(struct lanes *lanes, struct delivery *delivery, int64_t delay_ms,
+                         const struct ledger_report *report)
 {
     struct worker *worker = lanes->worker;
     struct subscription *current = snapshot_find(worker->snapshot, delivery->subscription_id);
@@ -137,6 +147,7 @@ static void settle_later(struct lanes *lanes, struct delivery *delivery, int64_t
         .delivery = delivery,
         .delay_ms = delay_ms,
         .is_held = current && current->state == SUBSCRIPTION_PAUSED,
+        .report = *report,
         .arg = lanes,
     };
     if (delivery_is_claimed(delivery)) {
@@ -153,16 +164,16 @@ static void settle_later(struct lanes *lanes, struct delivery *delivery, int64_t
 
 void lanes_put_back(struct lanes *lanes, struct delivery *delivery)
 {
-    settle_later(lanes, delivery, 0);
+    settle_later(lanes, delivery, 0, &no_report);
 }
 
 static void settle_dead(struct lanes *lanes, struct delivery *delivery, const char *reason,
-                        const struct attempt_result *result)
+                        const struct attempt_result *result, const struct ledger_report *report)
 {
     metrics_add(METRIC_DELIVERIES_DEAD, 1);
     delivery->death_reason = reason;
     struct ledger_move move = {
-        .delivery = delivery, .reason = reason, .result = result, .arg = lanes};
+        .delivery = delivery, .reason = reason, .result = result, .report = *report, .arg = lanes};
     if (delivery_is_claimed(delivery)) {
         move.moved = on_claimed_moved;
     } else {
@@ -180,51 +191,81 @@ static void disable_subscription(struct worker *worker, const struct delivery *d
     mailbox_post_one(worker->engine->supervisor, &note->mail);
 }
 
-static void act(struct lanes *lanes, struct delivery *delivery, const struct attempt_result *result,
-                const struct verdict *verdict)
+static void act(struct lanes *lanes, struct lane *lane, struct delivery *delivery,
+                const struct attempt_result *result, const struct verdict *verdict)
 {
     struct ledger *ledger = lanes->worker->ledger;
+    struct ledger_report report;
     switch (verdict->action) {
     case VERDICT_DELIVERED:
         ledger_log_attempt(ledger, delivery, result, "delivered");
-        settle_arrived(lanes, delivery);
+        settle_arrived(lanes, lane, delivery);
         return;
     case VERDICT_RETRY:
         log_failure(delivery, result, verdict);
         ledger_log_attempt(ledger, delivery, result, "retry");
         metrics_add(METRIC_DELIVERIES_PARKED_RETRY, 1);
-        settle_later(lanes, delivery, verdict->delay_ms);
+        report = lanes_report(lane, result, verdict->hold_ms);
+        settle_later(lanes, delivery, verdict->delay_ms, &report);
         return;
     case VERDICT_DISABLE:
         disable_subscription(lanes->worker, delivery, verdict->reason);
         log_failure(delivery, result, verdict);
         ledger_log_attempt(ledger, delivery, result, "dead");
-        settle_dead(lanes, delivery, verdict->reason, result);
+        settle_dead(lanes, delivery, verdict->reason, result, &no_report);
         return;
     case VERDICT_BURY:
         log_failure(delivery, result, verdict);
         ledger_log_attempt(ledger, delivery, result, "dead");
-        settle_dead(lanes, delivery, verdict->reason, result);
+        // The end of a schedule is a failure like those before; what was refused for good says nothing of health.
+        report = verdict->is_exhausted ? lanes_report(lane, result, 0) : no_report;
+        settle_dead(lanes, delivery, verdict->reason, result, &report);
         return;
     case VERDICT_RELEASE:
-        settle_later(lanes, delivery, 0);
+        settle_later(lanes, delivery, 0, &no_report);
         return;
     }
 }
 
-static void free_slot(struct lanes *lanes, struct lane *lane, bool was_claimed,
-                      const struct attempt_result *result)
+static const struct backoff *schedule_of(const struct lanes *lanes,
+                                         const struct subscription *subscription)
 {
-    lane->in_flight--;
-    lanes->in_flight--;
-    if (was_claimed)
-        lanes->claimed_in_flight--;
-    metrics_add(METRIC_IN_FLIGHT, -1);
-    // An eighth of the difference per attempt: follows a change within a dozen of them.
-    if (lane->average_ms < 0)
-        lane->average_ms = result->duration_ms;
-    else
-        lane->average_ms += (result->duration_ms - lane->average_ms) / 8;
+    return subscription->has_retry_schedule ? &subscription->retry_schedule
+                                            : &lanes->worker->engine->config->retry_schedule;
+}
+
+static int64_t timeout_of(const struct lanes *lanes, const struct subscription *subscription)
+{
+    return subscription->timeout_ms ? subscription->timeout_ms
+                                    : lanes->worker->engine->config->request_timeout_ms;
+}
+
+int64_t lanes_max_age_ms(const struct lanes *lanes, const struct subscription *subscription)
+{
+    int64_t max_age_ms = lanes->worker->engine->config->max_age_ms;
+    const struct backoff *schedule = schedule_of(lanes, subscription);
+    if (subscription->is_ordered && subscription->ordered_failure == ORDERED_BLOCK)
+        return INT64_C(100) * 365 * 24 * 3600 * 1000; // it waits for ever, as asked
+    if (max_age_ms > 0)
+        return max_age_ms;
+    return backoff_longest_ms(schedule) + (schedule->steps + 1) * timeout_of(lanes, subscription);
+}
+
+// An ordered subscription may want to wait rather than skip one: then its schedule's last step goes on for ever.
+static void keep_blocking(const struct lanes *lanes, const struct delivery *delivery,
+                          struct verdict *verdict)
+{
+    const struct subscription *subscription = delivery->subscription;
+    const struct backoff *schedule = schedule_of(lanes, subscription);
+    if (!verdict->is_exhausted || !subscription->is_ordered ||
+        subscription->ordered_failure != ORDERED_BLOCK)
+        return;
+    verdict->action = VERDICT_RETRY;
+    verdict->is_exhausted = false;
+    verdict->delay_ms =
+        schedule->steps
+            ? backoff_delay_ms(schedule, schedule->steps, random_next(&lanes->worker->random_state))
+            : BLOCKED_RETRY_MS;
 }
 
 static void conclude(struct lanes *lanes, struct delivery *delivery,
@@ -232,27 +273,20 @@ static void conclude(struct lanes *lanes, struct delivery *delivery,
 {
     struct worker *worker = lanes->worker;
     struct lane *lane = delivery->lane;
-    const struct subscription *subscription = delivery->subscription;
-    const struct backoff *schedule = subscription->has_retry_schedule
-                                         ? &subscription->retry_schedule
-                                         : &worker->engine->config->retry_schedule;
-    free_slot(lanes, lane, delivery_is_claimed(delivery), result);
+    lanes_learn(lanes, lane, delivery, result);
+    lanes_free_slot(lanes, lane, delivery);
+    metrics_add(METRIC_IN_FLIGHT, -1);
     if (result->error != ATTEMPT_ABORTED) {
         count_attempt(result);
         note_attempt(delivery, result);
     }
-    struct verdict verdict =
-        outcome_judge(result, schedule, delivery->attempts, random_next(&worker->random_state));
-    if (verdict.hold_ms > 0) {
-        int64_t until_ms = clock_mono_ms() + verdict.hold_ms;
-        if (until_ms > lane->hold_until_ms)
-            lane->hold_until_ms = until_ms;
-        lanes_park_waiting(lanes, lane, verdict.hold_ms);
-    }
-    delivery->lane = NULL;
-    act(lanes, delivery, result, &verdict); // the delivery is gone after this
+    struct verdict verdict = outcome_judge(result, schedule_of(lanes, delivery->subscription),
+                                           delivery->attempts, random_next(&worker->random_state));
+    keep_blocking(lanes, delivery, &verdict);
+    if (verdict.hold_ms > 0)
+        lanes_hold(lanes, lane, verdict.hold_ms);
+    act(lanes, lane, delivery, result, &verdict); // the delivery is gone after this
     lanes_fill(lanes, lane);
-    lanes_release(lanes, lane);
     worker_check_drained(worker);
 }
 
@@ -266,18 +300,13 @@ static void on_attempt_done(void *arg, const struct attempt_result *result)
 
 void lanes_start(struct lanes *lanes, struct lane *lane, struct delivery *delivery)
 {
-    const struct config *config = lanes->worker->engine->config;
-    const struct subscription *subscription = delivery->subscription;
     if (!delivery_is_claimed(delivery) && worker_is_stale(lanes->worker, delivery->taken_ms)) {
-        delivery->lane = NULL;
         lanes_park_unattempted(lanes, delivery, 0); // refused there if it is another's now
         return;
     }
-    int64_t timeout_ms =
-        subscription->timeout_ms ? subscription->timeout_ms : config->request_timeout_ms;
-    delivery->lane = lane;
-    lane->in_flight++;
-    lanes->in_flight++;
+    int64_t timeout_ms = timeout_of(lanes, delivery->subscription);
+    lanes_take_slot(lanes, lane, delivery);
+    lanes_use_token(lane);
     metrics_add(METRIC_IN_FLIGHT, 1);
     FAULT_POINT("attempt.before_send");
     if (attempt_start(lanes->worker->sender, delivery, timeout_ms, on_attempt_done, delivery)) {
@@ -289,6 +318,11 @@ void lanes_start(struct lanes *lanes, struct lane *lane, struct delivery *delive
     delivery->next = lanes->failed_first;
     lanes->failed_first = delivery;
     lanes_sweep_soon(lanes);
+}
+
+void lanes_bury_expired(struct lanes *lanes, struct delivery *delivery)
+{
+    settle_dead(lanes, delivery, "expired", NULL, &no_report);
 }
 
 void lanes_conclude_failed(struct lanes *lanes)

@@ -4,6 +4,7 @@
 #include "ledger.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "intake.h"
@@ -15,6 +16,7 @@
 enum {
     ACKNOWLEDGE_BATCH = 64,
     FLUSH_MS = 2,
+    FANNED_MAX_BYTES = 8192, // of entry ids per ZADD
 };
 
 // ---- acknowledgements
@@ -70,6 +72,23 @@ static void forget_records(struct ledger *ledger, uint32_t shard, const struct a
         redis_link_send_reliably(ledger->worker->commands, &command, NULL, NULL);
 }
 
+static void forget_fanned(struct ledger *ledger, uint32_t shard, const struct arrival *first)
+{
+    struct redis_command *command = NULL;
+    for (const struct arrival *arrival = first; arrival; arrival = arrival->next_in_batch) {
+        if (!arrival->is_marked)
+            continue;
+        if (!command) {
+            struct key key = format_key(ledger, shard, KEY_FANNED, "");
+            command = redis_command_create("ZREM");
+            redis_command_add_key(command, &key);
+        }
+        redis_command_add_text(command, arrival->entry_id);
+    }
+    if (command)
+        redis_link_send_reliably(ledger->worker->commands, &command, NULL, NULL);
+}
+
 static void flush_acknowledgements(struct ledger *ledger, uint32_t shard)
 {
     struct shard_batch *batch = &ledger->batches[shard];
@@ -92,6 +111,28 @@ static void flush_acknowledgements(struct ledger *ledger, uint32_t shard)
     redis_link_send_reliably(ledger->worker->commands, &command, on_acknowledged, acknowledgement);
     // After the acknowledgement, on the same connection: never the other way round.
     forget_records(ledger, shard, acknowledgement->first);
+    forget_fanned(ledger, shard, acknowledgement->first);
+}
+
+// Before the acknowledgements, on the same connection, so that what is forgotten was marked before.
+static void flush_fanned(struct ledger *ledger, uint32_t shard)
+{
+    struct text *fanned = &ledger->batches[shard].fanned;
+    if (!fanned->size)
+        return;
+    struct key key = format_key(ledger, shard, KEY_FANNED, "");
+    struct redis_command *command = redis_command_create("ZADD");
+    redis_command_add_key(command, &key);
+    struct span rest = text_span(fanned), entry;
+    while (span_next(&rest, ' ', &entry)) {
+        if (!entry.size)
+            continue;
+        redis_command_add_int(command, 0);
+        redis_command_add_span(command, entry);
+    }
+    redis_link_send_reliably(ledger->worker->commands, &command, NULL, NULL);
+    text_fini(fanned);
+    text_init(fanned, FANNED_MAX_BYTES);
 }
 
 static void add_total(struct ledger *ledger, uint32_t shard, const char *field, int64_t *count)
@@ -112,6 +153,7 @@ void ledger_flush(struct ledger *ledger)
 {
     for (uint32_t shard = 0; shard < ledger->worker->engine->keys.shards; shard++) {
         struct shard_batch *batch = &ledger->batches[shard];
+        flush_fanned(ledger, shard);
         flush_acknowledgements(ledger, shard);
         add_total(ledger, shard, "delivered", &batch->delivered);
         add_total(ledger, shard, "duplicates", &batch->duplicates);
@@ -138,10 +180,23 @@ void ledger_acknowledge(struct ledger *ledger, struct arrival *arrival)
     else
         batch->first = arrival;
     batch->last = arrival;
-    if (++batch->count >= ACKNOWLEDGE_BATCH)
+    if (++batch->count >= ACKNOWLEDGE_BATCH) {
+        flush_fanned(ledger, arrival->shard);
         flush_acknowledgements(ledger, arrival->shard);
-    else
+    } else {
         flush_soon(ledger);
+    }
+}
+
+void ledger_mark_fanned(struct ledger *ledger, struct arrival *arrival)
+{
+    struct text *fanned = &ledger->batches[arrival->shard].fanned;
+    if (fanned->size + EVENT_ENTRY_ID_SIZE + 1 > FANNED_MAX_BYTES)
+        flush_fanned(ledger, arrival->shard);
+    text_append_string(fanned, arrival->entry_id);
+    text_append_char(fanned, ' ');
+    arrival->is_marked = true;
+    flush_soon(ledger);
 }
 
 void ledger_note_arrived(struct ledger *ledger, const struct event *event, const char *subscription)
@@ -239,6 +294,13 @@ struct ledger *ledger_create(struct worker *worker)
     ledger->worker = worker;
     ledger->batches = calloc(worker->engine->keys.shards, sizeof *ledger->batches);
     assert(ledger->batches);
+    for (uint32_t i = 0; i < worker->engine->keys.shards; i++)
+        text_init(&ledger->batches[i].fanned, FANNED_MAX_BYTES);
+    const struct config *config = worker->engine->config;
+    snprintf(ledger->policy, sizeof ledger->policy, "%u %u %u %lld %lld %lld",
+             config->breaker_failures, config->breaker_rate, config->breaker_minimum,
+             (long long)config->breaker_probe_ms, (long long)config->breaker_probe_max_ms,
+             (long long)config->disable_after_ms);
     uv_timer_init(&worker->loop, &ledger->flush_timer);
     ledger->flush_timer.data = ledger;
     return ledger;
@@ -247,8 +309,8 @@ struct ledger *ledger_create(struct worker *worker)
 bool ledger_is_empty(const struct ledger *ledger)
 {
     for (uint32_t shard = 0; shard < ledger->worker->engine->keys.shards; shard++)
-        if (ledger->batches[shard].count || ledger->batches[shard].delivered ||
-            ledger->batches[shard].duplicates)
+        if (ledger->batches[shard].count || ledger->batches[shard].fanned.size ||
+            ledger->batches[shard].delivered || ledger->batches[shard].duplicates)
             return false;
     return ledger->unanswered == 0 && redis_link_backlog(ledger->worker->commands, NULL) == 0;
 }
@@ -262,6 +324,8 @@ void ledger_destroy(struct ledger **ledger)
 {
     if (!*ledger)
         return;
+    for (uint32_t i = 0; i < (*ledger)->worker->engine->keys.shards; i++)
+        text_fini(&(*ledger)->batches[i].fanned);
     free((*ledger)->batches);
     free(*ledger);
     *ledger = NULL;

@@ -6,6 +6,8 @@
 
 #include "delivery.h"
 #include "outcome.h"
+#include "petrel/breaker.h"
+#include "petrel/redis_command.h"
 
 struct ledger;
 struct worker;
@@ -15,15 +17,32 @@ struct ledger *ledger_create(struct worker *worker);
 void ledger_close(struct ledger *ledger); // releases loop handles
 void ledger_destroy(struct ledger **ledger);
 
-// Called once Redis has the change. `is_ours` is false when the script refused it: the lease was lost, or
-// another instance has settled it. At teardown it isn't called.
-typedef void ledger_moved(void *arg, struct delivery *delivery, bool is_ours);
+// What the script answered. Unless `is_ours`, it has changed nothing now: it had done it before (a lost reply), or
+// it refused (`is_refused`), since the lease or the entry is another instance's. Nothing else is known then.
+struct ledger_answer {
+    bool is_ours, is_refused;
+    enum breaker_state breaker; // the subscription's, after the change
+    int64_t wait_ms;            // until its queue may be looked at (open, or asked to wait); 0: now
+    bool flag; // finish: this closed the breaker; else: it has failed for so long that it is to be disabled
+};
+
+// Called once Redis has the change; at teardown it isn't.
+typedef void ledger_moved(void *arg, struct delivery *delivery, const struct ledger_answer *answer);
+
+// What an attempt says about its subscription's health.
+struct ledger_report {
+    bool is_given;      // false: there was no attempt
+    bool is_failure;    // counts for the breaker; false: only the hold is told
+    uint32_t successes; // of the same lane since its last report
+    int64_t hold_ms;    // the subscriber asked to be left alone; 0: it didn't
+};
 
 struct ledger_move {
     struct delivery *delivery; // borrowed until `moved`
     int64_t delay_ms;          // park, retry
     bool is_held;              // park, retry: the subscription is paused, don't wake for it
     const char *reason;        // bury; static
+    struct ledger_report report;
     const struct attempt_result *result; // bury: the last attempt, or NULL; borrowed until return
     ledger_moved *moved;
     void *arg;
@@ -32,6 +51,17 @@ void ledger_park(struct ledger *ledger, const struct ledger_move *move);   // fr
 void ledger_retry(struct ledger *ledger, const struct ledger_move *move);  // leased → queue
 void ledger_finish(struct ledger *ledger, const struct ledger_move *move); // leased → delivered
 void ledger_bury(struct ledger *ledger, const struct ledger_move *move);   // either → dead letter
+
+// A lane whose failures Redis knows has had a success straight from the stream. `answered` has the answer, or NULL
+// when it is lost (then nothing is known, and the next success tells again).
+typedef void ledger_told(void *arg, const char *subscription, uint32_t shard,
+                         const struct ledger_answer *answer);
+void ledger_tell_success(struct ledger *ledger, const char *subscription, uint32_t shard,
+                         ledger_told *answered, void *arg);
+// Reads what a script of the health family answered.
+void ledger_read_answer(redis_reply *reply, struct ledger_answer *answer);
+// Notes that a pending arrival is fanned out: ordered subscriptions need not wait for it.
+void ledger_mark_fanned(struct ledger *ledger, struct arrival *arrival);
 
 // Acknowledges an entry (soon, in a batch); intake_on_acknowledged is called when Redis has it.
 void ledger_acknowledge(struct ledger *ledger, struct arrival *arrival);

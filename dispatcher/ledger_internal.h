@@ -11,6 +11,7 @@
 struct shard_batch {
     struct arrival *first, *last; // to acknowledge
     size_t count;
+    struct text fanned;            // entry ids to mark as fanned out, each ended by a space
     int64_t delivered, duplicates; // to add to totals
 };
 
@@ -19,6 +20,7 @@ struct ledger {
     struct shard_batch *batches; // one per shard
     uv_timer_t flush_timer;
     size_t unanswered; // commands whose answer somebody here waits for
+    char policy[128];  // of breakers, as health_policy in core/lua/lib/health.lua reads it
 };
 
 #endif

@@ -2,6 +2,7 @@
 // One script call per move of a delivery. They go out at once (one packet per loop turn anyway) and are kept until
 // Redis has answered; sending one again is harmless, the scripts see to it.
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "ledger_internal.h"
@@ -33,16 +34,30 @@ static void on_moved(void *arg, redis_reply *reply)
                   LOG_STR("subscription", copy.delivery->subscription_id),
                   LOG_SPAN("why", redis_reply_span(reply)));
         copy.delivery->end = DELIVERY_UNSETTLED;
-        copy.moved(copy.arg, copy.delivery, false);
+        copy.moved(copy.arg, copy.delivery, &(struct ledger_answer){.is_refused = true});
         return;
     }
-    // 0: refused, another instance has it. Whether it is settled there is not ours to say: an acknowledgement of
-    // ours would take the entry from its hands before it has written its outcome.
-    bool is_refused = redis_reply_int(reply) == 0;
-    if (is_refused)
+    struct ledger_answer answer;
+    ledger_read_answer(reply, &answer);
+    // Refused: another instance has it. Whether it is settled there is not ours to say: an acknowledgement of ours
+    // would take the entry from its hands before it has written its outcome.
+    if (answer.is_refused)
         metrics_add(METRIC_LEASES_LOST, 1);
-    copy.delivery->end = is_refused ? DELIVERY_UNSETTLED : DELIVERY_RECORDED;
-    copy.moved(copy.arg, copy.delivery, redis_reply_int(reply) == 1);
+    copy.delivery->end = answer.is_refused ? DELIVERY_UNSETTLED : DELIVERY_RECORDED;
+    copy.moved(copy.arg, copy.delivery, &answer);
+}
+
+void ledger_read_answer(redis_reply *reply, struct ledger_answer *answer)
+{
+    bool is_whole = redis_reply_kind_of(reply) == REDIS_REPLY_IS_ARRAY;
+    int64_t result = redis_reply_int(is_whole ? redis_reply_at(reply, 0) : reply);
+    *answer = (struct ledger_answer){
+        .is_ours = result == 1,
+        .is_refused = result == 0,
+        .breaker = breaker_parse_state(redis_reply_span(redis_reply_at(reply, 1))),
+        .wait_ms = redis_reply_int(redis_reply_at(reply, 2)),
+        .flag = redis_reply_int(redis_reply_at(reply, 3)) == 1,
+    };
 }
 
 static void send_move(struct ledger *ledger, const struct ledger_move *move, enum script script,
@@ -95,6 +110,25 @@ static void add_consumer(struct redis_command *command, const struct ledger *led
     redis_command_add_text(command, consumer);
 }
 
+static void add_health_keys(struct redis_command *command, const struct ledger *ledger,
+                            const struct delivery *delivery)
+{
+    add_key(command, ledger, delivery, KEY_HEALTH, delivery->subscription_id);
+    add_key(command, ledger, delivery, KEY_OPEN, "");
+    add_key(command, ledger, delivery, KEY_BREAKERS, "");
+}
+
+static void add_report(struct redis_command *command, const struct ledger *ledger,
+                       const struct ledger_report *report)
+{
+    char text[64] = "";
+    if (report->is_given)
+        snprintf(text, sizeof text, "%u %lld %d", report->successes, (long long)report->hold_ms,
+                 report->is_failure);
+    redis_command_add_text(command, text);
+    redis_command_add_text(command, ledger->policy);
+}
+
 void ledger_park(struct ledger *ledger, const struct ledger_move *move)
 {
     const struct delivery *delivery = move->delivery;
@@ -107,6 +141,8 @@ void ledger_park(struct ledger *ledger, const struct ledger_move *move)
     add_key(command, ledger, delivery, KEY_MESSAGE, event->id);
     add_key(command, ledger, delivery, KEY_SETTLED, event->entry_id);
     add_key(command, ledger, delivery, KEY_TOTALS, "");
+    add_health_keys(command, ledger, delivery);
+    add_key(command, ledger, delivery, KEY_ORDER, delivery->subscription_id);
     redis_command_add_text(command, KEYS_GROUP);
     redis_command_add_text(command, event->entry_id);
     redis_command_add_text(command, event->id);
@@ -117,6 +153,8 @@ void ledger_park(struct ledger *ledger, const struct ledger_move *move)
     redis_command_add_int(command, delivery->is_sole);
     redis_command_add_int(command, move->is_held);
     add_consumer(command, ledger, delivery);
+    add_report(command, ledger, &move->report);
+    redis_command_add_int(command, delivery->subscription->is_ordered);
     send_move(ledger, move, SCRIPT_PARK, command);
 }
 
@@ -127,12 +165,14 @@ void ledger_retry(struct ledger *ledger, const struct ledger_move *move)
     add_key(command, ledger, delivery, KEY_QUEUE, delivery->subscription_id);
     add_key(command, ledger, delivery, KEY_DUE, "");
     add_key(command, ledger, delivery, KEY_PARKED, delivery->subscription_id);
+    add_health_keys(command, ledger, delivery);
     redis_command_add_text(command, delivery->event->id);
     redis_command_add_text(command, delivery->lease);
     redis_command_add_text(command, delivery->subscription_id);
     redis_command_add_int(command, move->delay_ms);
     add_state(command, delivery);
     redis_command_add_int(command, move->is_held);
+    add_report(command, ledger, &move->report);
     send_move(ledger, move, SCRIPT_RETRY, command);
 }
 
@@ -144,8 +184,12 @@ void ledger_finish(struct ledger *ledger, const struct ledger_move *move)
     add_key(command, ledger, delivery, KEY_PARKED, delivery->subscription_id);
     add_key(command, ledger, delivery, KEY_MESSAGE, delivery->event->id);
     add_key(command, ledger, delivery, KEY_TOTALS, "");
+    add_health_keys(command, ledger, delivery);
+    add_key(command, ledger, delivery, KEY_DUE, "");
+    add_key(command, ledger, delivery, KEY_ORDER, delivery->subscription_id);
     redis_command_add_text(command, delivery->event->id);
     redis_command_add_text(command, delivery->lease);
+    redis_command_add_text(command, delivery->subscription_id);
     send_move(ledger, move, SCRIPT_FINISH, command);
 }
 
@@ -193,6 +237,8 @@ void ledger_bury(struct ledger *ledger, const struct ledger_move *move)
     add_key(command, ledger, delivery, KEY_TOTALS, "");
     add_key(command, ledger, delivery, KEY_DEAD, "");
     add_key(command, ledger, delivery, KEY_DEAD_LETTER, text_string(&id));
+    add_health_keys(command, ledger, delivery);
+    add_key(command, ledger, delivery, KEY_ORDER, delivery->subscription_id);
     redis_command_add_text(command, KEYS_GROUP);
     redis_command_add_text(command, event->entry_id);
     redis_command_add_text(command, event->id);
@@ -208,7 +254,53 @@ void ledger_bury(struct ledger *ledger, const struct ledger_move *move)
         redis_command_add_text(command, "");
     else
         add_consumer(command, ledger, delivery);
+    add_report(command, ledger, &move->report);
     add_dead_letter_fields(command, move);
     text_fini(&id);
     send_move(ledger, move, SCRIPT_BURY, command);
+}
+
+// ---- a success that no script writes down
+
+struct telling {
+    struct ledger *ledger;
+    ledger_told *answered;
+    void *arg;
+    uint32_t shard;
+    char subscription[EVENT_SUBSCRIPTION_SIZE];
+};
+
+static void on_told(void *arg, redis_reply *reply)
+{
+    struct telling *telling = arg;
+    struct ledger_answer answer;
+    telling->ledger->unanswered--;
+    if (redis_reply_is_ok(reply))
+        ledger_read_answer(reply, &answer);
+    telling->answered(telling->arg, telling->subscription, telling->shard,
+                      redis_reply_is_ok(reply) ? &answer : NULL);
+    free(telling);
+}
+
+void ledger_tell_success(struct ledger *ledger, const char *subscription, uint32_t shard,
+                         ledger_told *answered, void *arg)
+{
+    struct telling *telling = calloc(1, sizeof *telling);
+    assert(telling);
+    *telling = (struct telling){.ledger = ledger, .answered = answered, .arg = arg, .shard = shard};
+    span_copy(span_of(subscription), telling->subscription, sizeof telling->subscription);
+    struct redis_command *command = redis_command_create_script(SCRIPT_SUCCEED);
+    const struct keys *keys = &ledger->worker->engine->keys;
+    const struct key names[] = {
+        keys_format(keys, shard, KEY_HEALTH, span_of(subscription)),
+        keys_format(keys, shard, KEY_OPEN, SPAN("")),
+        keys_format(keys, shard, KEY_BREAKERS, SPAN("")),
+        keys_format(keys, shard, KEY_QUEUE, span_of(subscription)),
+        keys_format(keys, shard, KEY_DUE, SPAN("")),
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        redis_command_add_key(command, &names[i]);
+    redis_command_add_text(command, subscription);
+    ledger->unanswered++;
+    redis_link_send(ledger->worker->commands, &command, 0, on_told, telling);
 }

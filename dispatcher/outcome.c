@@ -36,7 +36,7 @@ static struct verdict retry(const struct attempt_result *result, const struct ba
 {
     int64_t delay_ms = backoff_delay_ms(schedule, attempts_made, random);
     if (delay_ms < 0)
-        return bury("exhausted");
+        return (struct verdict){.action = VERDICT_BURY, .reason = "exhausted", .is_exhausted = true};
     struct verdict verdict = {.action = VERDICT_RETRY, .delay_ms = delay_ms};
     bool is_overload = result->status == 429 || result->status == 503;
     if (result->retry_after_ms >= 0) {

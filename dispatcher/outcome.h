@@ -59,6 +59,7 @@ struct verdict {
     int64_t delay_ms;
     int64_t hold_ms;    // > 0: the whole subscription waits that long (429, 503, Retry-After)
     const char *reason; // static; for BURY and DISABLE
+    bool is_exhausted;  // BURY because the schedule has ended
 };
 
 // attempts_made counts this one. random: any 64 bits, for the jitter.

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "petrel/clock.h"
 #include "petrel/fault_point.h"
 #include "petrel/json.h"
 #include "worker.h"
@@ -84,6 +85,29 @@ void own_events_delivery_dead(const struct worker *worker, const struct delivery
     };
     publish(worker->engine, worker->commands, &own, &data);
     text_fini(&id);
+    text_fini(&data);
+}
+
+void own_events_subscription_recovered(const struct worker *worker, const char *subscription_id,
+                                       uint32_t shard)
+{
+    const struct subscription *subscription = snapshot_find(worker->snapshot, subscription_id);
+    struct subscription *any;
+    if (!subscription || !snapshot_match(worker->snapshot, span_of(subscription->tenant),
+                                         SPAN(OWN_EVENT_SUBSCRIPTION_RECOVERED), &any, 1))
+        return;
+    struct text data;
+    text_init(&data, DATA_MAX_BYTES);
+    append_member(&data, "subscription", subscription->id);
+    append_member(&data, "url", subscription->url.text);
+    struct own_event own = {
+        .type = OWN_EVENT_SUBSCRIPTION_RECOVERED,
+        .tenant = subscription->tenant,
+        .shard = shard,
+        .what = span_of(subscription->id),
+        .when_ms = clock_wall_ms(),
+    };
+    publish(worker->engine, worker->commands, &own, &data);
     text_fini(&data);
 }
 

@@ -8,11 +8,15 @@
 #include "petrel/redis_link.h"
 
 #define OWN_EVENT_DELIVERY_DEAD "petrel.delivery.dead"
+#define OWN_EVENT_SUBSCRIPTION_RECOVERED "petrel.subscription.recovered"
 #define OWN_EVENT_SUBSCRIPTION_DISABLED "petrel.subscription.disabled"
 
 // After the dead letter is in Redis, if a subscription of the event's tenant asks for this.
 void own_events_delivery_dead(const struct worker *worker, const struct delivery *delivery,
                               const char *reason);
+// After its breaker has closed in a shard, if a subscription of its tenant asks for this.
+void own_events_subscription_recovered(const struct worker *worker, const char *subscription_id,
+                                       uint32_t shard);
 // The caller knows that somebody asks for it.
 void own_events_subscription_disabled(const struct engine *engine, struct redis_link *commands,
                                       const struct subscription *subscription);

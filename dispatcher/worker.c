@@ -103,7 +103,6 @@ static void take_snapshot(struct worker *worker, struct snapshot *snapshot, cons
     snapshot_unref(&worker->snapshot);
     worker->snapshot = snapshot;
     span_copy(span_of(changes), worker->changes_applied, sizeof worker->changes_applied);
-    lanes_on_snapshot(worker->lanes);
     intake_on_snapshot(worker->intake);
     claims_start(worker->claims);
     check_ready(worker);
@@ -120,6 +119,8 @@ static void on_tick(uv_timer_t *timer)
         lanes_park_all(worker->lanes);
     }
     worker->last_tick_ms = clock_mono_ms();
+    if (worker->snapshot)
+        lanes_on_tick(worker->lanes);
 }
 
 // Half of the timeout: the others count from our last heartbeat, which may be a second older than the freeze.
@@ -231,6 +232,10 @@ static void open_note(struct worker *worker, struct note *note)
         break;
     case MAIL_HINT:
         claims_on_hint(worker->claims, note->shard, note->delay_ms);
+        break;
+    case MAIL_NEWS:
+        if (worker->snapshot)
+            lanes_on_news(worker->lanes, note->text, &note->news);
         break;
     case MAIL_REAP:
         intake_reap(worker->intake, note->shard, note->text);

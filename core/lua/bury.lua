@@ -1,11 +1,15 @@
 -- SPDX-License-Identifier: Apache-2.0
+-- @use health
 -- A delivery is given up: fresh (from the stream) or leased (from the queue), it becomes a dead letter.
--- KEYS: events, queue:<sub>, parked:<sub>, message:<event>, settled:<entry>, totals, dead, dead:<id>
+-- KEYS: events, queue:<sub>, parked:<sub>, message:<event>, settled:<entry>, totals, dead, dead:<id>,
+--       health:<sub>, open, breakers, order:<sub>
 -- ARGV: 1 group, 2 entry id, 3 event id, 4 subscription, 5 dead letter id, 6 lease token ("" when fresh),
 --       7 stored event ("" when leased), 8 "1": the event's only delivery, acknowledge it here,
---       9 own consumer ("" when leased), 10… field, value of the dead letter
--- Returns 1; 2 when it was settled before (a lost reply); 0 when the lease or the entry isn't the caller's any more
--- (nothing is done, and the caller must not acknowledge the entry).
+--       9 own consumer ("" when leased), 10 report of the attempt ("": there was none; see health_fail),
+--       11 policy, 12… field, value of the dead letter
+-- Returns {1, breaker, ms to wait, "1": disable it}; 2 when it was settled before (a lost reply); 0 when the lease or
+-- the entry isn't the caller's any more (nothing is done, and the caller must not acknowledge the entry).
+local names = { health = KEYS[9], open = KEYS[10], breakers = KEYS[11], subscription = ARGV[4] }
 local is_leased = ARGV[6] ~= ""
 local has_group = false
 if is_leased then
@@ -17,12 +21,17 @@ else
     if has_group and #pending == 0 then return 0 end
     if redis.call("SISMEMBER", KEYS[5], ARGV[4]) == 1 then return 2 end
 end
-local time = redis.call("TIME")
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = health_clock()
 local is_new = redis.call("EXISTS", KEYS[8]) == 0
 redis.call("HSET", KEYS[8], "event", ARGV[3], "subscription", ARGV[4], "died_at", now,
-    unpack(ARGV, 10))
+    unpack(ARGV, 12))
 redis.call("ZADD", KEYS[7], now, ARGV[5])
+-- An ordered one keeps its place, for when it is redriven.
+local place = redis.call("ZSCORE", KEYS[12], ARGV[3])
+if place then
+    redis.call("HSET", KEYS[8], "order", place)
+    redis.call("ZREM", KEYS[12], ARGV[3])
+end
 if is_leased then
     redis.call("HDEL", KEYS[3], ARGV[3])
     redis.call("ZREM", KEYS[2], ARGV[3])
@@ -42,4 +51,6 @@ else
     end
 end
 redis.call("HINCRBY", KEYS[6], "dead", 1)
-return 1
+if ARGV[10] == "" then return health_answer(1, health_read(names), now, 0) end
+local health, flag = health_fail(names, ARGV[10], ARGV[11], ARGV[6])
+return health_answer(1, health, now, flag)

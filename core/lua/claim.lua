@@ -1,31 +1,63 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Leases due deliveries of one subscription to the caller.
--- KEYS: queue:<sub>, due, parked:<sub>
--- ARGV: subscription, at most how many, lease ms, lease token
--- Returns {now ms, ms until the queue is to be looked at again (-1: empty), event id, state, …}; a state is
--- "<attempts> <first attempt ms> <last attempt ms> <last status> <last error> <lease or ->".
+-- @use health
+-- @use claim
+-- Leases due deliveries of one subscription to the caller, as many as its breaker lets through: all when closed, one
+-- probe at a time when open (and those too old, to be buried), 2^stage a second when half open.
+-- KEYS: queue:<sub>, due, parked:<sub>, health:<sub>, open, breakers
+-- ARGV: 1 subscription, 2 at most how many, 3 lease ms, 4 lease token, 5 cap of the subscription,
+--       6 ms after which a delivery is too old; -1: all are, whatever the breaker says
+-- Returns {now ms, ms until the queue is to be looked at again (-1: empty), breaker, "1": it was closed now,
+-- event id, state, …}; a state is
+-- "<attempts> <first attempt ms> <last attempt ms> <last status> <last error> <born ms> <lease or ->".
 -- Cost: O(log queue + claimed), whatever the backlog.
 -- Removing comes first, because a script that has removed something may also write when Redis is full: what is
 -- parked must be able to leave, or a full Redis would stay full.
 redis.call("ZREM", KEYS[2], ARGV[1])
-local time = redis.call("TIME")
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local result = { now, -1 }
-local ids = redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[2])
-for _, id in ipairs(ids) do
-    local state = redis.call("HGET", KEYS[3], id)
-    if state then
-        redis.call("HSET", KEYS[3], id, (string.gsub(state, "%S+$", ARGV[4])))
-        redis.call("ZADD", KEYS[1], "XX", now + tonumber(ARGV[3]), id)
-        result[#result + 1] = id
-        result[#result + 1] = state
-    else
-        redis.call("ZREM", KEYS[1], id)
+local names = { health = KEYS[4], open = KEYS[5], breakers = KEYS[6], subscription = ARGV[1] }
+local now = health_clock()
+local health = health_read(names)
+local limit, wait, has_closed = tonumber(ARGV[2]), 0, 0
+local max_age = tonumber(ARGV[6])
+-- Of a subscription that is gone or disabled everything may leave: it is buried, not sent.
+if max_age >= 0 then
+    limit, wait, has_closed = claim_allowance(names, health, now, limit, tonumber(ARGV[5]), KEYS[1], KEYS[3])
+end
+local result = { now, -1, health.state, has_closed }
+
+local function lease(id, state)
+    redis.call("HSET", KEYS[3], id, (string.gsub(state, "%S+$", ARGV[4])))
+    redis.call("ZADD", KEYS[1], "XX", now + tonumber(ARGV[3]), id)
+    result[#result + 1] = id
+    result[#result + 1] = state
+end
+
+local claimed = 0
+if limit > 0 then
+    for _, id in ipairs(redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, limit)) do
+        local state = redis.call("HGET", KEYS[3], id)
+        if state then
+            lease(id, state)
+            claimed = claimed + 1
+            claim_note(names, health, id, ARGV[4], claimed)
+        else
+            redis.call("ZREM", KEYS[1], id)
+        end
     end
+elseif health.state == "open" then
+    for _, id in ipairs(redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[2])) do
+        local state = redis.call("HGET", KEYS[3], id)
+        local born = tonumber(state and string.match(state, "(%d+) %S+$") or now)
+        if state and now - born > max_age then
+            lease(id, state)
+            claimed = claimed + 1
+        end
+    end
+    if claimed == tonumber(ARGV[2]) then wait = 0 end -- there may be more of them
 end
 local first = redis.call("ZRANGE", KEYS[1], 0, 0, "WITHSCORES")
 if first[2] then
-    redis.call("ZADD", KEYS[2], math.max(now, tonumber(first[2])), ARGV[1])
-    result[2] = math.max(0, tonumber(first[2]) - now)
+    local at = math.max(now + wait, tonumber(first[2]))
+    redis.call("ZADD", KEYS[2], at, ARGV[1])
+    result[2] = at - now
 end
 return result

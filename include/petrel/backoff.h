@@ -27,4 +27,7 @@ void backoff_format(const struct backoff *backoff, char out[BACKOFF_TEXT_SIZE]);
 // from `random` (any 64 random bits); -1 when the schedule is exhausted.
 int64_t backoff_delay_ms(const struct backoff *backoff, uint32_t attempts_made, uint64_t random);
 
+// The longest the whole schedule may take in ms, jitter included, the attempts themselves not.
+int64_t backoff_longest_ms(const struct backoff *backoff);
+
 #endif

@@ -31,6 +31,13 @@ struct config {
     int64_t shutdown_timeout_ms;
     uint32_t max_in_flight;   // attempts at once, whole process
     uint32_t max_concurrency; // per subscription, default of the subscription's own
+    uint32_t max_destination_concurrency; // attempts at once per host and port
+    int64_t max_age_ms;                   // of a delivery; 0 = as long as its schedule may take
+    uint32_t breaker_failures;            // in a row that open a breaker …
+    uint32_t breaker_rate;                // … or this share in a minute, % …
+    uint32_t breaker_minimum;             // … of at least so many attempts
+    int64_t breaker_probe_ms, breaker_probe_max_ms; // first and longest time between probes
+    int64_t disable_after_ms; // failing without success for so long disables a subscription
     struct network_list allow_networks, deny_networks;
     struct port_list allow_ports;  // empty: all
     bool nat64;                    // 64:ff9b::/96 is judged by the IPv4 address inside

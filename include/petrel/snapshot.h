@@ -15,6 +15,7 @@ struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot **snapshot);
 
 size_t snapshot_count(const struct snapshot *snapshot);
+bool snapshot_has_ordered(const struct snapshot *snapshot); // any ordered subscription
 struct subscription *snapshot_find(const struct snapshot *snapshot,
                                    const char *id); // borrowed; or NULL
 

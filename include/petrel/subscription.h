@@ -43,6 +43,14 @@ struct subscription_header {
     char *value;
 };
 
+// What becomes of an ordered subscription's delivery whose schedule is exhausted.
+enum ordered_failure {
+    ORDERED_SKIP,  // a dead letter, and the next one's turn
+    ORDERED_BLOCK, // goes on being retried; the others wait
+};
+
+enum { RATE_LIMIT_MAX = 100000 };
+
 struct subscription {
     atomic_uint references;
     char id[EVENT_SUBSCRIPTION_SIZE]; // "sub_…"
@@ -63,6 +71,10 @@ struct subscription {
     uint32_t max_concurrency; // 0 = the configured max_concurrency
     bool has_retry_schedule;
     struct backoff retry_schedule; // valid when has_retry_schedule
+    bool is_ordered;               // one at a time, in the order of the stream
+    enum ordered_failure ordered_failure;
+    double rate_per_second; // 0 = no limit; at most RATE_LIMIT_MAX
+    uint32_t rate_burst;    // sends at once after a pause; ≥ 1 when there is a limit
     int64_t created_at_ms, updated_at_ms;
     uint64_t destination; // url_destination(&url)
 };

@@ -13,7 +13,8 @@ TEST(the_least_that_is_needed)
         "{\"id\":\"%s\",\"url\":\"https://example.com/hook\",\"tenant\":\"\",\"event_types\":[\"a.b\"],"
         "\"description\":\"\",\"metadata\":{},\"state\":\"active\",\"disabled_reason\":null,"
         "\"signature\":\"v1\",\"headers\":{},\"timeout_ms\":null,\"max_concurrency\":null,"
-        "\"retry_schedule\":null,\"created_at\":\"2026-01-31T12:00:00.123Z\","
+        "\"retry_schedule\":null,"
+        "\"rate_limit\":null,\"ordered\":false,\"ordered_failure\":\"skip\",\"created_at\":\"2026-01-31T12:00:00.123Z\","
         "\"updated_at\":\"2026-01-31T12:00:00.123Z\"}",
         subscription->id);
     CHECK_STR(public_form(subscription), expected);

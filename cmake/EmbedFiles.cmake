@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Run at build time by petrel_embed. A Lua file that says `-- @use NAME` gets lib/NAME.lua, from beside it, in front.
+# Run at build time by petrel_embed. A Lua file that says `-- @use NAME` gets lib/NAME.lua, from beside it, in
+# front; of several, in their order.
 get_filename_component(name ${OUTPUT} NAME)
 set(header "// Generated. Do not edit.\n#include <stddef.h>\n")
 set(source "// Generated. Do not edit.\n#include \"${name}.h\"\n")
@@ -10,12 +11,14 @@ foreach(file IN LISTS FILES)
     file(READ ${file} hex HEX)
     if(file MATCHES "\\.lua$")
         file(STRINGS ${file} uses REGEX "^-- @use [a-z_]+$")
+        set(libraries_hex "")
         foreach(use IN LISTS uses)
             string(REPLACE "-- @use " "" library "${use}")
             get_filename_component(folder ${file} DIRECTORY)
             file(READ ${folder}/lib/${library}.lua library_hex HEX)
-            string(PREPEND hex "${library_hex}")
+            string(APPEND libraries_hex "${library_hex}")
         endforeach()
+        string(PREPEND hex "${libraries_hex}")
     endif()
     string(REGEX REPLACE "(..)" "(char)0x\\1," bytes "${hex}")
     string(APPEND header "extern const char ${PREFIX}_${stem}[];\nextern const size_t ${PREFIX}_${stem}_size;\n")

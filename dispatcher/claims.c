@@ -229,6 +229,9 @@ static void on_claimed(void *arg, redis_reply *reply)
         lanes_on_claimed(lanes, claim->lane, claim->shard, has_more);
         if (wait_ms >= 0 && !has_more)
             worker_hint_due(claims->worker, claim->shard, wait_ms);
+    } else if (reply) {
+        log_error("Redis refused a claim", LOG_STR("subscription", claim->lane->id),
+                  LOG_SPAN("why", redis_reply_span(reply)));
     }
     lanes_give_back(lanes, claim->lane, claim->slots - found);
     subscription_unref(&claim->subscription);

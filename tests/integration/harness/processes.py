@@ -155,6 +155,8 @@ class Petrel(Child):
         else:
             argv += ["--redis-url", redis_server.url, "--admin-key", admin_key]
         argv += ["--allow-networks", "127.0.0.0/8,::1/128"]
+        # No breaker opens unless a test is about breakers: most look at one thing that fails, many times over.
+        argv += ["--breaker-failures", "1000000", "--breaker-minimum", "1000000"]
         # Later flags win, so a test may say otherwise.
         super().__init__([*prefix, *argv, *flags], self.folder / "petrel.log", env=clean_environment(env), cwd=self.folder)
         self.api = Api(self.url, admin_key, self.dispatcher_url)

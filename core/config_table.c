@@ -180,7 +180,8 @@ const struct config_entry config_entries[] = {
         .default_text = "0s",
         .meaning =
             "A delivery older than this becomes a dead letter (expired), also while a breaker is "
-            "open. 0s: as long as its retry schedule may take, jitter and timeouts included.",
+            "open. 0s: as long as its retry schedule may take, jitter and timeouts included, at "
+            "least 1h.",
     },
     {
         .key = "breaker_failures",

@@ -18,7 +18,10 @@
 #include "petrel/random.h"
 #include "worker.h"
 
-enum { BLOCKED_RETRY_MS = 60000 }; // of a blocked ordered delivery whose schedule has no step
+enum {
+    BLOCKED_RETRY_MS = 60000, // of a blocked ordered delivery whose schedule has no step
+    MAX_AGE_FLOOR_MS = 3600000,
+};
 
 // ---- bookkeeping of one attempt
 
@@ -248,7 +251,10 @@ int64_t lanes_max_age_ms(const struct lanes *lanes, const struct subscription *s
         return INT64_C(100) * 365 * 24 * 3600 * 1000; // it waits for ever, as asked
     if (max_age_ms > 0)
         return max_age_ms;
-    return backoff_longest_ms(schedule) + (schedule->steps + 1) * timeout_of(lanes, subscription);
+    int64_t longest_ms =
+        backoff_longest_ms(schedule) + (schedule->steps + 1) * timeout_of(lanes, subscription);
+    // With a short schedule too a delivery may wait for its turn a while: behind a cap, or for Redis.
+    return longest_ms > MAX_AGE_FLOOR_MS ? longest_ms : MAX_AGE_FLOOR_MS;
 }
 
 // An ordered subscription may want to wait rather than skip one: then its schedule's last step goes on for ever.

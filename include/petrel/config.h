@@ -29,8 +29,8 @@ struct config {
     int64_t request_timeout_ms;
     int64_t connect_timeout_ms;
     int64_t shutdown_timeout_ms;
-    uint32_t max_in_flight;   // attempts at once, whole process
-    uint32_t max_concurrency; // per subscription, default of the subscription's own
+    uint32_t max_in_flight;               // attempts at once, whole process
+    uint32_t max_concurrency;             // per subscription, default of the subscription's own
     uint32_t max_destination_concurrency; // attempts at once per host and port
     int64_t max_age_ms;                   // of a delivery; 0 = as long as its schedule may take
     uint32_t breaker_failures;            // in a row that open a breaker …

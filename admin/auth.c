@@ -106,6 +106,7 @@ static enum auth_result find_key(const struct auth *auth, struct store *store, s
         return AUTH_WRONG;
     case STORE_CONFLICT:
     case STORE_FULL:
+    case STORE_UNCONFIRMED:
     case STORE_UNAVAILABLE:
         return AUTH_UNAVAILABLE;
     }

@@ -316,6 +316,29 @@ static enum store_result fetch_to_delete(struct store *store, const char *id, re
     return result;
 }
 
+// What is known of its subscriber goes with it. What is parked is buried by whoever looks at its queue.
+static enum store_result forget_health(struct store *store, const char *id)
+{
+    struct redis_command *commands[3 * SHARDS_MAX];
+    redis_reply *replies[3 * SHARDS_MAX];
+    size_t count = 0;
+    for (uint32_t shard = 0; shard < store->keys.shards; shard++) {
+        commands[count] = redis_command_create("UNLINK");
+        store_add_key(store, commands[count++], shard, KEY_HEALTH, span_of(id));
+        commands[count] = redis_command_create("ZREM");
+        store_add_key(store, commands[count], shard, KEY_OPEN, (struct span){0});
+        if (commands[count])
+            redis_command_add_text(commands[count], id);
+        count++;
+    }
+    commands[count] = redis_command_create("UNLINK");
+    store_add_key(store, commands[count++], 0, KEY_RATE, span_of(id));
+    enum store_result result = store_call_all(store, commands, replies, count);
+    for (size_t i = 0; i < count && result == STORE_OK; i++)
+        redis_client_free_reply(&replies[i]);
+    return result;
+}
+
 enum store_result store_delete_subscription(struct store *store, const char *id)
 {
     for (int tries = 0; tries < PUT_TRIES; tries++) {
@@ -329,7 +352,9 @@ enum store_result store_delete_subscription(struct store *store, const char *id)
         if (result != STORE_OK)
             return result;
         if (is_put)
-            return wake(store, id, false);
+            result = forget_health(store, id);
+        if (is_put)
+            return result == STORE_OK ? wake(store, id, false) : result;
     }
     store_set_error(store, "others kept changing the subscription; try again");
     return STORE_CONFLICT;

@@ -19,6 +19,7 @@
 local HEALTH_NUMBERS = { "failures", "minute", "total", "failed", "interval", "probe_at", "stage", "stage_at",
     "used", "hold_until", "failing_since", "last_success", "last_failure", "since" }
 local NEWS_KEPT = 1000
+local KEPT_MS = 30 * 86400000 -- after the last change
 
 -- names: {health = key, open = key, breakers = key, subscription = id}
 local function health_read(names)
@@ -85,6 +86,7 @@ local function health_fail(names, report, policy_text, token)
     redis.call("HSET", names.health, "failures", health.failures, "minute", minute, "total", health.total,
         "failed", health.failed, "failing_since", health.failing_since, "last_success", health.last_success,
         "last_failure", health.last_failure)
+    redis.call("PEXPIRE", names.health, KEPT_MS)
     if hold > 0 and now + hold > health.hold_until then
         local is_news = now + hold > health.hold_until + 1000
         health.hold_until = now + hold
@@ -117,6 +119,7 @@ local function health_succeed(names, queue, token)
     local has_closed = 0
     if health.failures > 0 or health.failing_since > 0 or now - health.last_success > 60000 then
         redis.call("HSET", names.health, "failures", 0, "failing_since", 0, "last_success", now)
+        redis.call("PEXPIRE", names.health, KEPT_MS)
         health.failures = 0
     end
     if health.state == "open" and (token == "" or token == health.probe) then

@@ -87,7 +87,7 @@ def test_it_keeps_every_write_and_listens_here_only(private, tmp_path):
     assert setting["dir"] == str(tmp_path / "data" / "redis")
     assert (tmp_path / "data").stat().st_mode & 0o077 == 0, "others on the machine see nothing of it"
     findings = {check["name"]: check for check in petrel.api.get("/readyz").json()["checks"]}
-    for name in ("redis", "group", "append_only", "eviction"):
+    for name in ("redis", "consumer_group", "append_only_file", "maxmemory_policy"):
         assert findings[name]["ok"], findings[name]
 
 

@@ -23,6 +23,7 @@
 #include "problem.h"
 #include "routes.h"
 #include "stores.h"
+#include "tls_files.h"
 
 enum {
     THREADS = 2,  // that read and write; they wait for nothing
@@ -212,11 +213,14 @@ static struct http_server *start_server(struct admin *admin, char *error, size_t
 {
     char host[HOST_SIZE];
     uint16_t port;
+    struct tls_files tls;
     if (!split_listen(admin->config->listen, host, &port)) {
         snprintf(error, error_size, "\"%s\" is no address to listen on: give --listen ADDRESS:PORT",
                  admin->config->listen);
         return NULL;
     }
+    if (!tls_files_load(admin->config, &tls, error, error_size))
+        return NULL;
     struct http_server_options options = {
         .host = host,
         .port = port,
@@ -226,13 +230,17 @@ static struct http_server *start_server(struct admin *admin, char *error, size_t
         .max_body_bytes = max_body_bytes(admin->config),
         .max_response_bytes = RESPONSE_MAX_BYTES,
         .max_connections = CONNECTIONS_MAX,
+        .tls_certificate = tls.certificate,
+        .tls_key = tls.key,
         .idle_timeout_s = IDLE_TIMEOUT_S,
         .handler = on_request,
         .wants_body = wants_body,
         .is_urgent = is_urgent,
         .arg = admin,
     };
-    return http_server_start(&options, error, error_size);
+    struct http_server *server = http_server_start(&options, error, error_size);
+    tls_files_fini(&tls);
+    return server;
 }
 
 static bool init_stores(struct admin *admin, const struct admin_options *options)

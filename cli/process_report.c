@@ -26,10 +26,12 @@ static void append_redis(struct text *out, const struct process *process)
 // http://host:port with the port that was bound.
 static void append_admin_url(struct text *out, const struct process *process)
 {
-    const char *listen = process->input->config->listen;
+    const struct config *config = process->input->config;
+    const char *listen = config->listen;
     const char *colon = strrchr(listen, ':');
     struct span host = colon ? (struct span){listen, (size_t)(colon - listen)} : span_of(listen);
-    text_append_format(out, "http://%.*s:%u", SPAN_FMT(host), (unsigned)admin_port(process->admin));
+    text_append_format(out, "%s://%.*s:%u", config->tls_cert[0] != '\0' ? "https" : "http",
+                       SPAN_FMT(host), (unsigned)admin_port(process->admin));
 }
 
 // How redis-cli reaches the same Redis; a password is left to the reader.

@@ -68,6 +68,30 @@ const struct config_entry config_entries[] = {
             "environment: flags are visible to every user of the machine.",
     },
     {
+        .key = "tls_cert",
+        .flag = "--tls-cert",
+        .environment = "PETREL_TLS_CERT",
+        .type = CONFIG_TEXT,
+        FIELD(tls_cert),
+        .minimum = 0,
+        .maximum = 4000,
+        .default_text = "",
+        .meaning =
+            "PEM file with the certificate of the admin API, and those between it and its authority. "
+            "With it and tls_key it speaks TLS (1.2 or newer) only.",
+    },
+    {
+        .key = "tls_key",
+        .flag = "--tls-key",
+        .environment = "PETREL_TLS_KEY",
+        .type = CONFIG_TEXT,
+        FIELD(tls_key),
+        .minimum = 0,
+        .maximum = 4000,
+        .default_text = "",
+        .meaning = "PEM file with the private key of tls_cert.",
+    },
+    {
         .key = "data_dir",
         .flag = "--data-dir",
         .environment = "PETREL_DATA_DIR",

@@ -57,6 +57,7 @@ struct http_server_options {
     size_t max_body_bytes;
     size_t max_response_bytes;
     unsigned max_connections;
+    const char *tls_certificate, *tls_key; // PEM texts, not used after the start; NULL: no TLS
     unsigned idle_timeout_s; // a connection that brings no whole head of a request for so long is closed
     http_handler *handler;
     // Optional. Asked on a handler thread when a large body is about to come; request has no body and no peer yet.

@@ -108,7 +108,6 @@ static enum auth_result find_key(const struct auth *auth, struct store *store, s
     case STORE_FULL:
     case STORE_UNCONFIRMED:
     case STORE_UNAVAILABLE:
-    case STORE_UNCONFIRMED:
         return AUTH_UNAVAILABLE;
     }
     return AUTH_WRONG;

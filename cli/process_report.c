@@ -38,6 +38,10 @@ static void append_admin_url(struct text *out, const struct process *process)
 static void append_redis_cli(struct text *out, const struct redis_url *redis)
 {
     text_append_string(out, "redis-cli");
+    if (redis->master_name[0]) {
+        text_append_string(out, " -h MASTER"); // whoever it is by then
+        return;
+    }
     if (redis->is_unix)
         text_append_format(out, " -s %s", redis->host);
     else if (strcmp(redis->host, "127.0.0.1") != 0)

@@ -18,12 +18,15 @@
 #include "petrel/clock.h"
 #include "petrel/fault_point.h"
 #include "redis_internal.h"
+#include "redis_sentinel.h"
 #include "redis_tls.h"
 
 struct redis_client {
     struct redis_url url;
     int64_t timeout_ms;
     redisContext *context; // NULL: not connected
+    uint32_t sentinel;     // the one that answered last
+    bool is_demoted;       // it has become a replica: connect anew
     int64_t deadline_mono_ms;
     char error[REDIS_CLIENT_ERROR_SIZE];
 };
@@ -178,7 +181,11 @@ static bool log_in(struct redis_client *client)
         redisAppendCommand(c, "SELECT %u", url->database);
         expected++;
     }
+    // The name is a comfort for the operator; an ACL may forbid it. The role is asked for where sentinels may not know
+    // yet of a failover; an address given by hand is taken as it is.
     redisAppendCommand(c, "CLIENT SETNAME petrel-client");
+    redisAppendCommand(c, "ROLE");
+    expected++;
     if (!flush(client, what))
         return false;
     bool is_good = true;
@@ -186,9 +193,12 @@ static bool log_in(struct redis_client *client)
         redisReply *reply = NULL;
         if (!receive(client, what, &reply))
             return false;
-        // The name is a comfort for the operator; an ACL may forbid it.
-        if (is_good && i + 1 < expected && redis_reply_is_error(reply))
+        if (is_good && i + 2 < expected && redis_reply_is_error(reply))
             is_good = fail(client, what, redis_reply_span(reply));
+        bool is_replica = i + 1 == expected && redis_reply_count(reply) > 0 &&
+                          !span_equals_text(redis_reply_span(redis_reply_at(reply, 0)), "master");
+        if (is_good && is_replica && url->master_name[0])
+            is_good = fail(client, what, SPAN("it is a replica"));
         freeReplyObject(reply);
     }
     return is_good;
@@ -197,7 +207,15 @@ static bool log_in(struct redis_client *client)
 static bool open_context(struct redis_client *client)
 {
     static const char what[] = "cannot connect to Redis at";
+    struct redis_url target;
     const struct redis_url *url = &client->url;
+    if (url->master_name[0]) {
+        char no_master[REDIS_SENTINEL_WHY_SIZE];
+        if (!redis_sentinel_find_master(url, &client->sentinel, client->deadline_mono_ms, &target,
+                                        no_master))
+            return fail(client, what, span_of(no_master));
+        url = &target;
+    }
     struct timeval time = remaining_time(client);
     client->context = url->is_unix ? redisConnectUnixWithTimeout(url->host, time)
                                    : redisConnectWithTimeout(url->host, url->port, time);
@@ -225,8 +243,9 @@ static bool is_stale(const redisContext *context)
 
 static bool ensure_connected(struct redis_client *client)
 {
-    if (client->context && is_stale(client->context))
+    if (client->context && (client->is_demoted || is_stale(client->context)))
         drop(client);
+    client->is_demoted = false;
     if (client->context)
         return true;
     if (open_context(client) && log_in(client))
@@ -308,6 +327,8 @@ void redis_client_call_all(struct redis_client *client, struct redis_command **c
             is_good = exchange(client, commands, replies, count);
         if (!is_good)
             drop(client);
+        for (size_t i = 0; i < count; i++)
+            client->is_demoted |= redis_reply_has_code(replies[i], "READONLY");
     }
     for (size_t i = 0; i < count; i++)
         redis_command_destroy(&commands[i]);

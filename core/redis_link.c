@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The life of one connection, and the promise that every callback runs exactly once.
 //
-//   WAITING ──timer──> CONNECTING ──connected──> HANDSHAKE ──PONG──> UP
-//      ^                   │ refused, deadline       │ error           │ lost, deadline, READONLY
-//      └───────────────────┴─────────────────────────┴─────────────────┘      any ──close──> CLOSING
+//   WAITING ──timer──> (RESOLVING) ──> CONNECTING ──connected──> HANDSHAKE ──PONG──> UP
+//      ^                  │ no answer      │ refused, deadline       │ error, replica  │ lost, deadline, READONLY
+//      └──────────────────┴────────────────┴─────────────────────────┴─────────────────┘  any ──close──> CLOSING
+//
+// RESOLVING only with sentinels, and then at each connect: that is how a failover is followed.
 //
 // A request is in exactly one place: `sent` (hiredis owes us a callback), `parked` (to be sent when
 // the link is up or the pause after a transient answer is over) or `failed` (its NULL is delivered on the next
@@ -173,6 +175,10 @@ static void go_on_resending(struct redis_link *link)
 void redis_link_on_deadline(uv_timer_t *timer)
 {
     struct redis_link *link = timer->data;
+    if (link->state == LINK_RESOLVING) {
+        redis_resolver_skip(&link->resolver);
+        return;
+    }
     if (link->state == LINK_CONNECTING || link->state == LINK_HANDSHAKE) {
         redis_link_drop(link, "no connection in time");
         return;
@@ -338,6 +344,7 @@ struct redis_link *redis_link_create(uv_loop_t *loop, const struct redis_link_op
     uv_idle_init(loop, &link->fail);
     link->timer.data = link->resend.data = link->fail.data = link;
     link->open_handles = 3;
+    redis_link_init_resolver(link);
     // The first try is on the loop too, so that callbacks never run before create returned.
     link->state = LINK_WAITING;
     redis_link_wait_to_reconnect(link);
@@ -370,6 +377,7 @@ void redis_link_close(struct redis_link *link, void (*on_closed)(void *arg), voi
     link->closed_arg = arg;
     redisAsyncContext *context = link->context;
     link->context = NULL;
+    redis_resolver_cancel(&link->resolver);
     if (context)
         redisAsyncFree(context);
     uv_close((uv_handle_t *)&link->timer, on_handle_closed);

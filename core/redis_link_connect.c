@@ -181,13 +181,10 @@ static void on_disconnect(const redisAsyncContext *context, int status)
     went_down(link, link->state == LINK_UP);
 }
 
-void redis_link_connect_now(struct redis_link *link)
+static void connect_to(struct redis_link *link, const struct redis_url *target)
 {
-    link->tried_mono_ms = clock_mono_ms();
-    metrics_add(METRIC_REDIS_CONNECTS, 1);
-    redisAsyncContext *context = link->url.is_unix
-                                     ? redisAsyncConnectUnix(link->url.host)
-                                     : redisAsyncConnect(link->url.host, link->url.port);
+    redisAsyncContext *context = target->is_unix ? redisAsyncConnectUnix(target->host)
+                                                 : redisAsyncConnect(target->host, target->port);
     if (!context || context->err) {
         set_error(link, context ? context->errstr : "out of memory");
         if (context)
@@ -197,7 +194,7 @@ void redis_link_connect_now(struct redis_link *link)
     }
     context->data = link;
     char why[REDIS_LINK_ERROR_SIZE] = "cannot watch the socket";
-    if ((link->url.is_tls && !redis_tls_start(&context->c, &link->url, why, sizeof why)) ||
+    if ((target->is_tls && !redis_tls_start(&context->c, target, why, sizeof why)) ||
         redis_adapter_attach(context, link->loop) != 0) {
         set_error(link, why);
         redisAsyncFree(context);
@@ -209,4 +206,35 @@ void redis_link_connect_now(struct redis_link *link)
     redisAsyncSetConnectCallback(context, on_connect);
     redisAsyncSetDisconnectCallback(context, on_disconnect);
     uv_timer_start(&link->timer, redis_link_on_deadline, CONNECT_TIMEOUT_MS, 0);
+}
+
+static void on_resolved(void *arg, const struct redis_url *target, const char *why)
+{
+    struct redis_link *link = arg;
+    if (target) {
+        connect_to(link, target);
+        return;
+    }
+    set_error(link, why);
+    went_down(link, false);
+}
+
+void redis_link_init_resolver(struct redis_link *link)
+{
+    link->resolver = (struct redis_resolver){
+        .loop = link->loop, .url = &link->url, .on_resolved = on_resolved, .arg = link};
+}
+
+void redis_link_connect_now(struct redis_link *link)
+{
+    link->tried_mono_ms = clock_mono_ms();
+    metrics_add(METRIC_REDIS_CONNECTS, 1);
+    if (!link->url.master_name[0]) {
+        connect_to(link, &link->url);
+        return;
+    }
+    link->state = LINK_RESOLVING;
+    uv_timer_start(&link->timer, redis_link_on_deadline, REDIS_SENTINEL_TIMEOUT_MS,
+                   REDIS_SENTINEL_TIMEOUT_MS);
+    redis_resolver_start(&link->resolver);
 }

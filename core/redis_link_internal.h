@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "petrel/redis_link.h"
+#include "redis_resolver.h"
 
 enum { REDIS_LINK_ERROR_SIZE = 160 };
 
@@ -28,11 +29,19 @@ struct request_list {
     struct request *first, *last;
 };
 
-enum link_state { LINK_WAITING, LINK_CONNECTING, LINK_HANDSHAKE, LINK_UP, LINK_CLOSING };
+enum link_state {
+    LINK_WAITING,
+    LINK_RESOLVING,
+    LINK_CONNECTING,
+    LINK_HANDSHAKE,
+    LINK_UP,
+    LINK_CLOSING
+};
 
 struct redis_link {
     uv_loop_t *loop;
     struct redis_url url;
+    struct redis_resolver resolver; // when url names sentinels
     char name[64];
     int64_t command_timeout_ms;
     void (*on_up)(void *arg);
@@ -41,7 +50,7 @@ struct redis_link {
 
     enum link_state state;
     redisAsyncContext *context; // held in CONNECTING, HANDSHAKE, UP
-    uv_timer_t timer;  // reconnect, connect deadline or the oldest request's deadline, by state
+    uv_timer_t timer; // reconnect, a sentinel's, the connect's or the oldest request's deadline, by state
     uv_timer_t resend; // pause after a transient answer
     uv_idle_t fail;    // delivers `failed` before the loop sleeps
     int open_handles;
@@ -62,7 +71,9 @@ struct redis_link {
     void *closed_arg;
 };
 
-// redis_link_connect.c: tries now; what follows is the state machine in redis_link.c's head.
+// redis_link_connect.c: before the first try.
+void redis_link_init_resolver(struct redis_link *link);
+// Tries now; what follows is the state machine in redis_link.c's head.
 void redis_link_connect_now(struct redis_link *link);
 // Tries after the backoff.
 void redis_link_wait_to_reconnect(struct redis_link *link);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Redis addresses: redis:// and rediss:// as registered with IANA, and unix:// as other clients write it.
+// Redis addresses: redis:// and rediss:// as registered with IANA, unix:// and redis+sentinel:// as other clients write
+// them.
 // Pure. Left to others: connecting, and what an empty address means.
 #include "petrel/redis_url.h"
 
@@ -8,11 +9,12 @@
 
 #include "redis_tls.h"
 
-enum { DEFAULT_PORT = 6379, DATABASE_MAX = 65535 };
+enum { DEFAULT_PORT = 6379, DEFAULT_SENTINEL_PORT = 26379, DATABASE_MAX = 65535 };
 
 struct parser {
     struct redis_url url;
     struct span rest;
+    bool is_sentinel;
     char *error; // REDIS_URL_ERROR_SIZE
 };
 
@@ -40,8 +42,12 @@ static bool parse_scheme(struct parser *parser)
         parser->url.is_unix = true;
         return true;
     }
+    if (take_prefix(&parser->rest, "redis+sentinel://")) {
+        parser->is_sentinel = true;
+        return true;
+    }
     if (!take_prefix(&parser->rest, "rediss://"))
-        return fail(parser, "it must begin with redis://, rediss:// or unix://");
+        return fail(parser, "it must begin with redis://, rediss://, redis+sentinel:// or unix://");
     parser->url.is_tls = true;
     if (!redis_tls_is_built_in())
         return fail(parser,
@@ -138,7 +144,7 @@ static bool is_host(struct span text)
 static bool parse_host(struct parser *parser, struct span text)
 {
     struct span host = text;
-    parser->url.port = DEFAULT_PORT;
+    parser->url.port = parser->is_sentinel ? DEFAULT_SENTINEL_PORT : DEFAULT_PORT;
     const char *end; // of the host, where ":port" may begin
     if (text.size > 0 && text.data[0] == '[') {
         const char *bracket = memchr(text.data, ']', text.size);
@@ -172,6 +178,50 @@ static bool parse_tcp(struct parser *parser)
     return parse_host(parser, host) && parse_database(parser, database);
 }
 
+static bool parse_sentinels(struct parser *parser, struct span hosts)
+{
+    struct redis_url *url = &parser->url;
+    struct span host;
+    while (span_next(&hosts, ',', &host)) {
+        if (url->sentinel_count == REDIS_SENTINELS_MAX)
+            return fail(parser, "there are more than 8 sentinels");
+        struct redis_sentinel *sentinel = &url->sentinels[url->sentinel_count++];
+        if (!parse_host(parser, host))
+            return false;
+        span_copy(span_of(url->host), sentinel->host, sizeof sentinel->host);
+        sentinel->port = url->port;
+    }
+    url->host[0] = '\0';
+    url->port = 0;
+    return url->sentinel_count > 0 || fail(parser, "the host is missing or malformed");
+}
+
+// As Redis wants the names of masters.
+static bool is_master_name(struct span text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!is_letter && !(c >= '0' && c <= '9') && !strchr("._-", c))
+            return false;
+    }
+    return text.size > 0;
+}
+
+static bool parse_sentinel(struct parser *parser)
+{
+    struct span hosts = {0}, name = {0};
+    span_next(&parser->rest, '/', &hosts);
+    span_next(&parser->rest, '/', &name);
+    if (!parse_sentinels(parser, hosts))
+        return false;
+    if (!is_master_name(name) ||
+        !span_copy(name, parser->url.master_name, sizeof parser->url.master_name))
+        return fail(parser, "after the sentinels it needs the master's name, as in "
+                            "redis+sentinel://host:26379,host:26379/mymaster");
+    return parse_database(parser, parser->rest);
+}
+
 static bool parse_unix(struct parser *parser)
 {
     struct span path;
@@ -192,11 +242,19 @@ bool redis_url_parse(struct span text, struct redis_url *url, char error[REDIS_U
     struct parser parser = {.rest = text, .error = error};
     error[0] = '\0';
     bool is_good = parse_scheme(&parser) && parse_login(&parser) &&
-                   (parser.url.is_unix ? parse_unix(&parser) : parse_tcp(&parser));
+                   (parser.url.is_unix   ? parse_unix(&parser)
+                    : parser.is_sentinel ? parse_sentinel(&parser)
+                                         : parse_tcp(&parser));
     if (is_good)
         *url = parser.url;
     explicit_bzero(&parser.url, sizeof parser.url);
     return is_good;
+}
+
+static void format_address(const char *host, uint16_t port, struct text *out)
+{
+    bool is_ipv6 = strchr(host, ':') != NULL;
+    text_append_format(out, "%s%s%s:%u", is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "", port);
 }
 
 void redis_url_format_safe(const struct redis_url *url, struct text *out)
@@ -207,9 +265,18 @@ void redis_url_format_safe(const struct redis_url *url, struct text *out)
             text_append_format(out, "?db=%u", url->database);
         return;
     }
-    bool is_ipv6 = strchr(url->host, ':') != NULL;
-    text_append_format(out, "%s://%s%s%s:%u", url->is_tls ? "rediss" : "redis", is_ipv6 ? "[" : "",
-                       url->host, is_ipv6 ? "]" : "", url->port);
+    text_append_string(out, url->master_name[0] ? "redis+sentinel://"
+                            : url->is_tls       ? "rediss://"
+                                                : "redis://");
+    for (uint32_t i = 0; i < url->sentinel_count; i++) {
+        if (i > 0)
+            text_append_char(out, ',');
+        format_address(url->sentinels[i].host, url->sentinels[i].port, out);
+    }
+    if (url->master_name[0])
+        text_append_format(out, "/%s", url->master_name);
+    else
+        format_address(url->host, url->port, out);
     if (url->database)
         text_append_format(out, "/%u", url->database);
 }

@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where Redis is: redis://[user:password@]host[:port][/db], rediss:// (TLS), unix:///path[?db=n]. Pure.
+// Where Redis is: redis://[user:password@]host[:port][/db], rediss:// (TLS), unix:///path[?db=n], or who knows where
+// its master is: redis+sentinel://[user:password@]host[:port],…/master-name[/db]. Pure.
 #ifndef PETREL_REDIS_URL_H
 #define PETREL_REDIS_URL_H
 
 #include "petrel/text.h"
 
-enum { REDIS_URL_ERROR_SIZE = 200 };
+enum { REDIS_URL_ERROR_SIZE = 200, REDIS_SENTINELS_MAX = 8 };
+
+struct redis_sentinel {
+    char host[256];
+    uint16_t port;
+};
 
 struct redis_url {
     bool is_tls;
     bool is_unix;
-    char host[256]; // or the socket's path
+    char host[256]; // or the socket's path; "" when sentinels are to be asked
     uint16_t port;
+    char master_name[64]; // "": no sentinels
+    struct redis_sentinel sentinels[REDIS_SENTINELS_MAX];
+    uint32_t sentinel_count;
     uint32_t database;
     char user[128];
     char password[256]; // never printed

@@ -7,10 +7,15 @@ static const char *shown(const char *text)
     static char out[800];
     char error[REDIS_URL_ERROR_SIZE];
     struct redis_url url;
-    if (redis_url_parse(span_of(text), &url, error))
-        snprintf(out, sizeof out, "%s|%u|%u|%s|%s%s%s", url.host, url.port, url.database, url.user,
-                 url.password, url.is_unix ? "|unix" : "", url.is_tls ? "|tls" : "");
-    else
+    if (redis_url_parse(span_of(text), &url, error)) {
+        int size =
+            snprintf(out, sizeof out, "%s|%u|%u|%s|%s%s%s%s%s", url.host, url.port, url.database,
+                     url.user, url.password, url.is_unix ? "|unix" : "", url.is_tls ? "|tls" : "",
+                     url.master_name[0] ? "|" : "", url.master_name);
+        for (uint32_t i = 0; i < url.sentinel_count; i++)
+            size += snprintf(out + size, sizeof out - (size_t)size, " %s:%u", url.sentinels[i].host,
+                             url.sentinels[i].port);
+    } else
         snprintf(out, sizeof out, "%s", error);
     return out;
 }
@@ -30,6 +35,9 @@ TEST(good_addresses)
         {"redis://u%3as:p%40s%2Fs@h", "h|6379|0|u:s|p@s/s"},
         {"redis://user:p@ss@h", "h|6379|0|user|p@ss"},
         {"redis://user:a:b@h", "h|6379|0|user|a:b"},
+        {"redis+sentinel://h/m", "|0|0|||m h:26379"},
+        {"redis+sentinel://a:1,b:2,[::1]:3/my-master.1/4", "|0|4|||my-master.1 a:1 b:2 ::1:3"},
+        {"redis+sentinel://u:p@a,b/m", "|0|0|u|p|m a:26379 b:26379"},
         {"unix:///run/redis.sock", "/run/redis.sock|0|0|||unix"},
         {"unix:///run/redis.sock?db=2", "/run/redis.sock|0|2|||unix"},
         {"unix://:pw@/run/redis.sock", "/run/redis.sock|0|0||pw|unix"},
@@ -43,6 +51,15 @@ TEST(bad_addresses_say_why)
     static const struct {
         const char *text, *part;
     } rows[] = {
+        {"redis+sentinel://", "host"},
+        {"redis+sentinel:///m", "host"},
+        {"redis+sentinel://a,,b/m", "host"},
+        {"redis+sentinel://a:0/m", "port"},
+        {"redis+sentinel://a", "master's name"},
+        {"redis+sentinel://a/", "master's name"},
+        {"redis+sentinel://a/m m", "master's name"},
+        {"redis+sentinel://a/m/x", "database"},
+        {"redis+sentinel://a,a,a,a,a,a,a,a,a/m", "8 sentinels"},
         {"", "must begin with"},
         {"localhost:6379", "must begin with"},
         {"http://h", "must begin with"},
@@ -105,6 +122,7 @@ TEST(the_safe_form_has_no_login)
     static const struct {
         const char *text, *expected;
     } rows[] = {
+        {"redis+sentinel://u:secret@a,[::1]:2/m/3", "redis+sentinel://a:26379,[::1]:2/m/3"},
         {"redis://user:secret@h", "redis://h:6379"},
         {"redis://:secret@[::1]:7000/2", "redis://[::1]:7000/2"},
         {"unix://:secret@/s?db=1", "unix:///s?db=1"},

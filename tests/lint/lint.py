@@ -13,6 +13,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
 
+import attacks  # noqa: E402
 import fault_points  # noqa: E402
 import layers  # noqa: E402
 import text  # noqa: E402
@@ -28,6 +29,7 @@ CHECKS = {
     "machine": text.check_machine_paths,
     "scripts": text.check_scripts,
     "points": fault_points.check_fault_points,
+    "attacks": attacks.check_attacks,
     "format": tools.check_format,
     "headers": tools.check_headers,
     "configuration": tools.check_configuration,

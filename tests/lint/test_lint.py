@@ -248,6 +248,26 @@ class FaultPoints(LintTest):
             self.found("points", {"core/scripts.c": ""})
 
 
+class Attacks(LintTest):
+    HEAD = "| attack | what petrel does | test |\n|---|---|---|\n"
+    TESTS = {"tests/unit/core/test_a.c": "TEST(one)\n", "tests/integration/test_b.py": "def test_two(start):\n"}
+
+    def page(self, *rows):
+        return {"docs/security.md": self.HEAD + "".join(f"| x | y | {row} |\n" for row in rows), **self.TESTS}
+
+    def test_rows(self):
+        good = ["`unit/core/test_a.c`", "`unit/core/test_a.c::one`, `integration/test_b.py::test_two`"]
+        self.assertEqual(self.found("attacks", self.page(*good)), [])
+        for bad in ("", "by hand", "`core/test_a`", "`unit/core/test_c.c`", "`unit/core/test_a.c::on`",
+                    "`integration/test_b.py::test_three`", "`unit/core/test_a.c::one`, `unit/core/test_a.c::two`"):
+            with self.subTest(row=bad):
+                self.assertEqual(self.found("attacks", self.page(good[0], bad)), [("docs/security.md", 4)])
+
+    def test_no_table(self):
+        self.assert_fails("attacks", "docs/security.md", "| attack | test |\n|---|---|\n| a | b |\n")
+        self.assertEqual(self.found("attacks", self.TESTS), [("docs/security.md", 1)])
+
+
 class Format(LintTest):
     def setUp(self):
         super().setUp()
@@ -349,7 +369,7 @@ class Rest(unittest.TestCase):
 
     def test_every_check_is_tested(self):
         tested = {"arrows": Arrows, "confinement": Confinement, "banned": Banned, "licence": Licence,
-                  "leftovers": Leftovers, "machine": MachinePaths, "scripts": Scripts, "points": FaultPoints,
+                  "leftovers": Leftovers, "machine": MachinePaths, "scripts": Scripts, "points": FaultPoints, "attacks": Attacks,
                   "format": Format, "headers": Headers, "configuration": Configuration, "tidy": Tidy}
         self.assertEqual(tested.keys(), CHECKS.keys())
 

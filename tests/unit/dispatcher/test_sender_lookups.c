@@ -156,7 +156,7 @@ TEST(random_orders)
     enum { WAITERS = 60, DESTINATIONS = 9, SLOTS = 3 };
     struct lookups *lookups = lookups_create(SLOTS);
     struct lookup_waiter waiters[WAITERS] = {0};
-    uint64_t destinations[WAITERS];
+    uint64_t destinations[WAITERS] = {0};
     enum { OUT, GOING, WAITING } states[WAITERS] = {0};
     uint64_t state = 5;
     int64_t now_ms = 0;

@@ -89,8 +89,8 @@ static const char markdown_head[] =
     "`PETREL_CONFIG` names, or `./petrel.conf` when it exists: one `key = value` a line, `#` or `;` starts a\n"
     "comment. A bad value, or a key in the file that doesn't exist, stops the start with one line that says what\n"
     "and where. `petrel config` prints every key with its value in force and where it came from.\n\n"
-    "`SIGHUP` loads the configuration again; `log_level` applies at once, for other changes the log says that they\n"
-    "need a restart.\n\n"
+    "`SIGHUP` loads the configuration again; `log_level`, `allow_networks`, `deny_networks`, `allow_ports` and `nat64`\n"
+    "apply at once, for other changes the log says that they need a restart.\n\n"
     "| key | flag | environment | type | default | meaning |\n"
     "|---|---|---|---|---|---|\n";
 

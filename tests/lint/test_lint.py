@@ -250,16 +250,17 @@ class FaultPoints(LintTest):
 
 class Attacks(LintTest):
     HEAD = "| attack | what petrel does | test |\n|---|---|---|\n"
-    TESTS = {"tests/unit/core/test_a.c": "TEST(one)\n", "tests/integration/test_b.py": "def test_two(start):\n"}
+    TESTS = {"tests/unit/core/test_a.c": "TEST(one)\n", "tests/integration/test_b.py": "def test_two(start):\n",
+             "tests/fuzz/x": ""}
 
     def page(self, *rows):
         return {"docs/security.md": self.HEAD + "".join(f"| x | y | {row} |\n" for row in rows), **self.TESTS}
 
     def test_rows(self):
-        good = ["`unit/core/test_a.c`", "`unit/core/test_a.c::one`, `integration/test_b.py::test_two`"]
+        good = ["`core/test_a`", "`core/test_a` one, `test_b` two", "`fuzz/x`"]
         self.assertEqual(self.found("attacks", self.page(*good)), [])
-        for bad in ("", "by hand", "`core/test_a`", "`unit/core/test_c.c`", "`unit/core/test_a.c::on`",
-                    "`integration/test_b.py::test_three`", "`unit/core/test_a.c::one`, `unit/core/test_a.c::two`"):
+        for bad in ("", "by hand", "`core/test_c`", "`core/test_a` three", "`test_b` two, three",
+                    "`core/test_a` one, `test_b` one", "`fuzz/y`"):
             with self.subTest(row=bad):
                 self.assertEqual(self.found("attacks", self.page(good[0], bad)), [("docs/security.md", 4)])
 

@@ -93,7 +93,7 @@ static void forget_gone(struct intake *intake)
     while (intake->gone_first) {
         struct arrival *arrival = intake->gone_first;
         intake->gone_first = arrival->next_in_batch;
-        HASH_DEL(intake->by_key, arrival); // NOLINT(clang-analyzer-unix.Malloc): uthash
+        HASH_DEL(intake->by_key, arrival); // NOLINT(clang-analyzer-*): uthash
         free(arrival);
     }
 }

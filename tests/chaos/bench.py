@@ -16,13 +16,14 @@ from redis.retry import Retry
 import judge
 from harness.processes import ADMIN_KEY, Child, free_port
 from harness.wait import wait_until
-from load import SUBSCRIPTIONS, Load
+from load import Load, subscriptions
 from receivers import Receivers
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("PETREL_BIN", str(ROOT / "build/chaos/petrel"))
-QUICK = ("--retry-schedule", "200ms,400ms,600ms,800ms", "--instance-timeout", "1500ms")
-DEFAULTS = ("--retry-schedule", "200ms,400ms,600ms,800ms")
+# Without breakers: what fails is to come to its end while the run lasts.
+DEFAULTS = ("--retry-schedule", "200ms,400ms,600ms,800ms", "--breaker-failures", "1000000", "--breaker-minimum", "1000000")
+QUICK = (*DEFAULTS, "--instance-timeout", "1500ms")
 
 
 class Redis(Child):
@@ -105,8 +106,8 @@ class Bench:
         self.redis_url = f"redis://{host}:{self.redis.port}"
         self.host = host
         self.admin = Instance(self, "admin").wait_ready()
-        for name, (kind, types) in SUBSCRIPTIONS.items():
-            self.subscribe(name, kind, types)
+        for name, kind, types, fields in subscriptions():
+            self.subscribe(name, kind, types, **fields)
 
     def subscribe(self, name, kind, types, **fields):
         body = {"url": f"http://{self.host}:{self.receivers.port}/{kind}/{name}", "event_types": types,

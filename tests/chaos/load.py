@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The producer: a thread that adds events of all kinds at a steady rate, and knows which were accepted."""
+"""The producer: a thread that adds events of all kinds at a steady rate, and knows which were accepted. On a machine too
+busy for that rate it waits for the dispatchers: a backlog proves nothing here, and takes its time."""
 
+import itertools
 import random
 import threading
 import time
@@ -16,15 +18,24 @@ TYPES = {
     "e": (3, ("dead",)),
     "f": (3, ("good2", "busy")),
     "g": (1, ("long",)),
+    "i": (1, ("ordered",)),
+    "j": (1, ("rated",)),
 }
 REJECTED = 2  # of a hundred: no type
 REPEATED = 2  # of a hundred: an id once more
+BACKLOG_MAX = 3000  # entries not settled, deliveries parked
+LOOK_EVERY = 10  # batches
 
-# name: (kind of receiver, event types)
-SUBSCRIPTIONS = {
-    name: (name.rstrip("12"), sorted(kind for kind, (_, names) in TYPES.items() if name in names))
-    for name in sorted({name for _, names in TYPES.values() for name in names})
-}
+# Where the receiver's kind isn't the name, and what else the subscription has.
+KINDS = {"good1": "good", "good2": "good", "ordered": "good", "rated": "good"}
+FIELDS = {"ordered": {"ordered": True}, "rated": {"rate_limit": 100}}
+
+
+def subscriptions():
+    """(name, kind of receiver, event types, other fields), each."""
+    for name in sorted({name for _, names in TYPES.values() for name in names}):
+        types = sorted(kind for kind, (_, names) in TYPES.items() if name in names)
+        yield name, KINDS.get(name, name), types, FIELDS.get(name, {})
 
 
 class Load:
@@ -104,9 +115,26 @@ class Load:
                 else:
                     self.accepted[own or f"msg_0_{entry.replace('-', '_')}"] = kind
 
+    def _wait_for_room(self):
+        """While somebody works on it; a backlog that nobody touches (all are dead just now) is no reason to wait."""
+        before = None
+        while not self.is_stopped.is_set():
+            try:
+                groups = self.client.xinfo_groups("petrel:events")
+                parked = int(self.client.hget("petrel:totals", "parked") or 0)
+            except redis.RedisError:
+                return
+            backlog = parked + sum((group["lag"] or 0) + group["pending"] for group in groups)
+            if backlog < BACKLOG_MAX or before is not None and backlog >= before:
+                return
+            before = backlog
+            time.sleep(0.5)
+
     def _run(self):
         due = time.monotonic()
-        while True:
+        for number in itertools.count(1):
+            if number % LOOK_EVERY == 0:
+                self._wait_for_room()
             if not self.may_run.is_set():
                 self.may_run.wait()
                 due = time.monotonic()

@@ -3,6 +3,7 @@
 victim is the restart of the one before, and takes its work over; the last one lives, and settles everything."""
 
 import signal
+import time
 
 import requests
 
@@ -48,6 +49,7 @@ def _die_in_admin(bench, point):
     asked = {
         "redrive": ("POST", f"/v1/dead-letters/{letter}/redrive"),
         "discard": ("DELETE", f"/v1/dead-letters/{letter}"),
+        "zrem": ("DELETE", f"/v1/subscriptions/{bench.subscribe('short-lived', 'good', ['never'])}"),
         "set": ("POST", "/v1/events", {"type": "a", "data": 1}),
         "del": ("POST", f"/v1/dead-letters/{_without_copy(bench)}/redrive"),  # 409: its key is forgotten
     }[command]
@@ -89,17 +91,18 @@ def _clean_up(bench, name):
 def run_points(folder, seed, points, events, rate=400):
     """points: [(name, victim, passes)]"""
     bench = Bench(folder, seed)
+    begin = time.monotonic()
     try:
         gone = bench.subscribe("gone", "gone", ["h"])
         bench.subscribe("own", "good", ["petrel.*"])
         load = bench.start_load(rate, own_ids=False)
         runs = []
         first = bench.dispatcher()  # so that there are dead letters, retries and a dead instance to take over
-        wait_until(lambda: bench.totals().get("dead", 0) > 0 and load.count() > 200, 60, "it runs")
+        wait_until(lambda: bench.totals().get("dead", 0) > 0 and load.count() > 200, 120, "it runs")
         bench.kill9(first)
         for name, kind, passes in points:
             point = f"{name}:{bench.random.randint(1, passes)}"
-            print(f"point {point}", flush=True)
+            print(f"{time.monotonic() - begin:6.1f} s  point {point}", flush=True)
             _prepare(bench, name, gone)
             helper = None
             if kind == "admin":
@@ -107,7 +110,7 @@ def run_points(folder, seed, points, events, rate=400):
                 victim = _die_in_admin(bench, point)
             else:
                 victim = _die_under_load(bench, point, kind)
-            wait_until(lambda: _has_died(victim), 45, f"the process dies at {point}")
+            wait_until(lambda: _has_died(victim), 120, f"the process dies at {point}")
             assert victim.process.returncode == -signal.SIGKILL, f"{point}: ended with {victim.process.returncode}"
             held = bench.note_death(victim)
             if kind == "abort":

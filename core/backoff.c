@@ -20,8 +20,8 @@ static bool add_step(struct span item, struct backoff *backoff, char error[BACKO
         return false;
     }
     if (!duration_parse(item, &delay_ms)) {
-        // A value that doesn't fit or isn't text isn't worth showing.
-        if (!span_copy(item, shown, sizeof(shown)) || !utf8_is_valid(item))
+        // A value that doesn't fit or isn't plain text isn't worth showing.
+        if (!span_copy(item, shown, sizeof(shown)) || !span_is_printable(item))
             shown[0] = '\0';
         snprintf(error, BACKOFF_ERROR_SIZE,
                  "step %u (\"%s\") is no length of time like 250ms, 5s, 30m, 2h or 1d", number,

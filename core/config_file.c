@@ -13,7 +13,7 @@
 
 #include "config_table.h"
 
-enum { VALUE_MAX_BYTES = 16 * 1024 };
+enum { VALUE_MAX_BYTES = 16 * 1024, SHOWN_SIZE = 41 };
 
 struct reader {
     const char *path;
@@ -82,12 +82,24 @@ static char *on_line_wanted(char *out, int out_size, void *stream)
     return out;
 }
 
+// A word of the file in an error line: cut, and without what would play with a terminal.
+static const char *show(const char *word, char out[SHOWN_SIZE])
+{
+    snprintf(out, SHOWN_SIZE, "%s", word);
+    for (char *c = out; *c; c++) {
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+    }
+    return out;
+}
+
 static void start_value(struct reader *reader, const char *key)
 {
     const struct config_entry *entry = config_find_entry(span_of(key));
     if (!entry) {
+        char shown[SHOWN_SIZE];
         const struct config_entry *guess = config_guess_entry(span_of(key));
-        fail(reader, reader->line_number, "there is no key \"%.40s\"%s%s%s", key,
+        fail(reader, reader->line_number, "there is no key \"%s\"%s%s%s", show(key, shown),
              guess ? "; did you mean " : "", guess ? guess->key : "", guess ? "?" : "");
         return;
     }
@@ -110,8 +122,11 @@ static int on_value(void *arg, const char *section, const char *key, const char 
     if (reader->is_stopped)
         return 1;
     if (section[0]) {
+        char shown_key[SHOWN_SIZE];
+        char shown_section[SHOWN_SIZE];
         fail(reader, reader->line_number,
-             "sections are not used; write %.40s without a line [%.40s] above", key, section);
+             "sections are not used; write %s without a line [%s] above", show(key, shown_key),
+             show(section, shown_section));
         return 1;
     }
     if (!reader->is_continuation || !reader->entry) {

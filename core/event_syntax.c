@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words of an event: types, ids, tenants, trace parents, media types, entry ids and generated
-// ids. Invariant: what passes here has no space at its ends, no control character and no byte
-// outside ASCII, and fits its array in struct event. Pure.
+// ids. Invariant: what passes here has no space at its ends, no control character (but the tabs that
+// may stand around a media type's semicolons) and no byte outside ASCII, and fits its array in
+// struct event. Pure.
 #include "event_syntax.h"
 
 #include <stdio.h>

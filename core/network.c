@@ -125,7 +125,7 @@ static bool parse_item(struct span item, struct network_list *list, char error[N
     struct network network;
     const char *why = parse_network(item, &network);
     if (why) {
-        if (!utf8_is_valid(item) || !span_copy(item, shown, sizeof(shown)))
+        if (!span_is_printable(item) || !span_copy(item, shown, sizeof(shown)))
             shown[0] = '\0';
         snprintf(error, NETWORK_ERROR_SIZE, "network %zu (\"%s\") %s", list->count + 1, shown, why);
         return false;

@@ -37,7 +37,7 @@ static bool add_range(struct span item, struct port_list *list, char error[PORTS
         list->count++;
         return true;
     }
-    if (!utf8_is_valid(item) || !span_copy(item, shown, sizeof shown))
+    if (!span_is_printable(item) || !span_copy(item, shown, sizeof shown))
         shown[0] = '\0';
     snprintf(error, PORTS_ERROR_SIZE,
              "port %zu (\"%s\") is no port from 1 to 65535, or range of them like 8000-8099",

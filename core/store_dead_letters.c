@@ -8,6 +8,8 @@
 
 #include "store_internal.h"
 
+#define SCORE_MAX 9007199254740992.0 // 2^53: what Redis keeps exactly
+
 // ---- ids
 
 struct letter_id {
@@ -33,7 +35,7 @@ static bool read_letter(const struct store_position *position, redis_reply *fiel
     struct letter_id id;
     *letter = (struct store_dead_letter){0};
     if (!parse_id(span_of(position->member), &id))
-        return true; // not ours; shown with its id at least
+        return true;
     span_copy(id.whole, letter->id, sizeof letter->id);
     span_copy(id.event, letter->event, sizeof letter->event);
     span_copy(id.subscription, letter->subscription, sizeof letter->subscription);
@@ -96,7 +98,8 @@ static bool read_position(redis_reply *reply, size_t index, struct store_positio
     char score[40];
     store_copy_text(redis_reply_at(reply, 2 * index + 1), score, sizeof score);
     double ms = strtod(score, NULL);
-    position->ms = isfinite(ms) ? (int64_t)ms : 0;
+    position->ms =
+        fabs(ms) < SCORE_MAX ? (int64_t)ms : 0; // not so of infinity and of what is no number
     return span_copy(redis_reply_span(redis_reply_at(reply, 2 * index)), position->member,
                      sizeof position->member);
 }
@@ -113,11 +116,12 @@ static void read_rows(redis_reply *reply, uint32_t shard, const struct store_pos
     }
 }
 
+// Members that petrel never put there are no letter of any subscription.
 static bool is_of_subscription(const struct store_row *row, const char *subscription)
 {
     struct letter_id id;
-    return !subscription || (parse_id(span_of(row->position.member), &id) &&
-                             span_equals_text(id.subscription, subscription));
+    return parse_id(span_of(row->position.member), &id) &&
+           (!subscription || span_equals_text(id.subscription, subscription));
 }
 
 // One round trip for the hashes of those rows whose id alone doesn't rule them out.

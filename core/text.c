@@ -71,6 +71,15 @@ struct span span_trim(struct span a)
     return a;
 }
 
+bool span_is_printable(struct span a)
+{
+    for (size_t i = 0; i < a.size; i++) {
+        if (a.data[i] < ' ' || a.data[i] > '~')
+            return false;
+    }
+    return true;
+}
+
 bool span_next(struct span *rest, char separator, struct span *part)
 {
     if (rest->size == 0)

@@ -46,8 +46,11 @@ static void tell_home(struct claims *claims, uint32_t shard, struct span id)
 {
     struct worker *worker = claims->worker;
     char text[EVENT_SUBSCRIPTION_SIZE];
-    if (!span_copy(id, text, sizeof text))
+    if (!event_is_id(id) || !span_copy(id, text, sizeof text)) {
+        log_error("what is due is no subscription: somebody else writes to petrel's keys",
+                  LOG_SPAN("member", id));
         return;
+    }
     // A subscription this process doesn't know (deleted, or too new) is this worker's to look into.
     const struct subscription *subscription = snapshot_find(worker->snapshot, text);
     uint32_t home = subscription ? engine_home(worker->engine, subscription) : worker->index;
@@ -129,6 +132,15 @@ struct fetch {
     char event_id[EVENT_ID_SIZE];
 };
 
+bool claims_check_event_id(const char *subscription, struct span event_id)
+{
+    if (event_is_id(event_id))
+        return true;
+    log_error("what is queued is no event: somebody else writes to petrel's keys",
+              LOG_STR("subscription", subscription), LOG_SPAN("member", event_id));
+    return false;
+}
+
 void claims_format_lease(struct worker *worker, char lease[LEASE_SIZE])
 {
     // The instance's random tail keeps leases of different processes apart.
@@ -187,17 +199,20 @@ static void on_fetched(void *arg, redis_reply *reply)
     worker_check_drained(claims->worker);
 }
 
-static void fetch_event(const struct claim *claim, struct span event_id, struct span state)
+// False when the queue's member is no event: its lease expires, and it stays where it is.
+static bool fetch_event(const struct claim *claim, struct span event_id, struct span state)
 {
     struct claims *claims = claim->claims;
+    if (!claims_check_event_id(claim->subscription->id, event_id))
+        return false;
     struct fetch *fetch = calloc(1, sizeof *fetch);
     assert(fetch);
     *fetch = (struct fetch){.claims = claims, .lane = claim->lane, .shard = claim->shard};
     fetch->delivery = delivery_create(claim->subscription, NULL);
     fetch->delivery->taken_ms = claim->sent_ms;
     span_copy(span_of(claim->lease), fetch->delivery->lease, sizeof fetch->delivery->lease);
-    if (!span_copy(event_id, fetch->event_id, sizeof fetch->event_id) ||
-        !delivery_parse_state(fetch->delivery, state))
+    span_copy(event_id, fetch->event_id, sizeof fetch->event_id);
+    if (!delivery_parse_state(fetch->delivery, state))
         log_error("a parked delivery's state is damaged: it starts its schedule again",
                   LOG_SPAN("event", event_id), LOG_SPAN("state", state));
     struct redis_command *command = redis_command_create("HGET");
@@ -205,6 +220,7 @@ static void fetch_event(const struct claim *claim, struct span event_id, struct 
     redis_command_add_text(command, "event");
     claims->unanswered++;
     redis_link_send(claims->worker->commands, &command, 0, on_fetched, fetch);
+    return true;
 }
 
 static void on_claimed(void *arg, redis_reply *reply)
@@ -216,9 +232,9 @@ static void on_claimed(void *arg, redis_reply *reply)
     uint32_t found = 0;
     if (redis_reply_is_ok(reply)) {
         size_t count = redis_reply_count(reply);
-        for (size_t i = CLAIM_FIRST; i + 1 < count; i += 2, found++)
-            fetch_event(claim, redis_reply_span(redis_reply_at(reply, i)),
-                        redis_reply_span(redis_reply_at(reply, i + 1)));
+        for (size_t i = CLAIM_FIRST; i + 1 < count; i += 2)
+            found += fetch_event(claim, redis_reply_span(redis_reply_at(reply, i)),
+                                 redis_reply_span(redis_reply_at(reply, i + 1)));
         int64_t wait_ms = redis_reply_int(redis_reply_at(reply, 1));
         // An ordered one's next is due as soon as this one is settled.
         bool has_more = claim->lane->is_ordered ? found > 0 : found == claim->slots && wait_ms == 0;

@@ -29,6 +29,8 @@ struct claims {
 
 void claims_add_key(const struct claims *claims, struct redis_command *command, uint32_t shard,
                     enum key_name name, const char *suffix);
+// Is the member of a subscription's queue an event's id? If not, somebody else put it there: that is logged.
+bool claims_check_event_id(const char *subscription, struct span event_id);
 void claims_format_lease(struct worker *worker, char lease[LEASE_SIZE]);
 // `subscription` NULL: one that is gone; everything may be leased.
 struct claim_order {

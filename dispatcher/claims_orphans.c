@@ -87,6 +87,8 @@ static void on_fetched(void *arg, redis_reply *reply)
 static void fetch_event(const struct orphan_claim *claim, struct span event_id, struct span state)
 {
     struct claims *claims = claim->claims;
+    if (!claims_check_event_id(claim->id, event_id))
+        return;
     struct orphan_fetch *fetch = calloc(1, sizeof *fetch);
     assert(fetch);
     *fetch = (struct orphan_fetch){.claims = claims, .reason = claim->reason, .shard = claim->shard};

@@ -9,12 +9,26 @@ static bool is_success(const struct attempt_result *result)
     return result->error == ATTEMPT_OK && result->status >= 200 && result->status <= 299;
 }
 
+// delay-seconds, which may have any number of digits (RFC 9110 §10.2.3); too many are very long.
+static bool parse_seconds(struct span value, uint64_t *seconds)
+{
+    if (value.size == 0)
+        return false;
+    for (size_t i = 0; i < value.size; i++) {
+        if (value.data[i] < '0' || value.data[i] > '9')
+            return false;
+    }
+    if (!span_to_uint64(value, seconds))
+        *seconds = UINT64_MAX;
+    return true;
+}
+
 int64_t outcome_parse_retry_after(struct span value, int64_t now_s)
 {
     value = span_trim(value);
     uint64_t seconds;
     int64_t date_s;
-    if (span_to_uint64(value, &seconds)) {
+    if (parse_seconds(value, &seconds)) {
         if (seconds > RETRY_AFTER_MAX_MS / 1000)
             return RETRY_AFTER_MAX_MS;
         return (int64_t)seconds * 1000;

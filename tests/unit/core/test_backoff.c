@@ -58,6 +58,7 @@ TEST(faults_name_the_step)
         {",5s", "step 1 (\"\")"},
         {",", "step 1 (\"\")"},
         {"5s;5m", "step 1 (\"5s;5m\")"},
+        {"5s,\x1b[2J\r", "step 2 (\"\")"},
         {"5s 5m", "step 1 (\"5s 5m\")"},
         {"-5s", "step 1 (\"-5s\")"},
         {"1s,31d", "step 2 is longer than 30d"},

@@ -352,6 +352,12 @@ TEST(faults_of_the_file_are_told_with_their_line)
         {"[petrel]\nshards = 2\n",
          "petrel.conf:2: sections are not used; write shards without a line [petrel] above"},
         {"shards = 2\nnonsense\n", "petrel.conf:2: expected key = value"},
+        {"\x1b[2Jr\xae"
+         "d = 1\n",
+         "petrel.conf:1: there is no key \"?[2Jr?d\""},
+        {"[\x1b[2J]\nr\xae"
+         "d = 1\n",
+         "write r?d without a line [?[2J] above"},
         {"allow_networks = 10.0.0.0/8,\n  nonsense\n", "petrel.conf:1)"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

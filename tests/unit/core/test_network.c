@@ -68,6 +68,7 @@ TEST(list_faults_name_the_item)
         {"::ffff:127.0.0.1", "as the IPv4 network"},
         {"a name that is far longer than any address in any of its forms could be", "(\"\")"},
         {"\xff", "(\"\")"},
+        {"10.0.0.\x1b[2J", "(\"\")"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct network_list list = {0};

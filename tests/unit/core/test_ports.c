@@ -51,6 +51,7 @@ TEST(faults_name_the_item)
         {"+80", "port 1"},
         {"080000", "port 1"},
         {"\xff", "port 1 (\"\")"},
+        {"8\x1b[2J", "port 1 (\"\")"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct port_list list;

@@ -142,6 +142,7 @@ TEST(retry_after_values)
         {"86400", RETRY_AFTER_MAX_MS},
         {"86401", RETRY_AFTER_MAX_MS},
         {"18446744073709551615", RETRY_AFTER_MAX_MS},
+        {"99999999999999999999999999", RETRY_AFTER_MAX_MS},
         {"-1", -1},
         {"1.5", -1},
         {"soon", -1},

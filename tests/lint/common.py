@@ -14,7 +14,7 @@ from functools import cached_property
 from os import cpu_count
 from pathlib import Path
 
-C_FOLDERS = ("core", "dispatcher", "admin", "cli", "include", "tests/unit")
+C_FOLDERS = ("core", "dispatcher", "admin", "cli", "include", "tests/unit", "tests/fuzz")
 LAYERS = ("core", "dispatcher", "admin", "cli")
 
 

@@ -85,14 +85,15 @@ _SCRIPT_ROW = re.compile(r'=\s*\{\s*"(\w+)"\s*,\s*(?:script_source_)?(\w+)\s*\}'
 
 
 def check_scripts(tree):
-    """Each core/lua/x.lua has its row in core/scripts.c, {"x", script_source_x}, and each row its script."""
+    """Each core/lua/x.lua has its row in core/scripts.c, {"x", script_source_x}, and each row its script. What several
+    scripts use (core/lua/lib) is no script."""
     path = "core/scripts.c"
     if path not in tree.files:
         raise CheckError(f"{path} is missing")
     code = blank(tree.read(path), strings=False)
     rows = [(code.count("\n", 0, match.start()) + 1, *match.groups()) for match in _SCRIPT_ROW.finditer(code)]
     scripts = {file[len("core/lua/") : -len(".lua")]: file for file in tree.files
-               if file.startswith("core/lua/") and file.endswith(".lua")}
+               if re.fullmatch(r"core/lua/[^/]+\.lua", file)}
     named = {name for _, name, _ in rows}
     findings = [Finding(file, 1, f"has no row in {path}") for script, file in scripts.items() if script not in named]
     for line, name, source in rows:

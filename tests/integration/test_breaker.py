@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A sick subscriber costs a probe, not a storm; and comes back slowly."""
+
+import threading
+import time
+
+import pytest
+from harness.receiver import Answer
+from harness.receiver_fast import OK, status_line
+from harness.wait import stays, wait_until
+
+QUICK = ["--breaker-failures", "5", "--breaker-probe", "300ms", "--breaker-probe-max", "1s"]
+RETRIES = ",".join(["50ms"] * 40)
+
+
+def health(redis_server, subscription):
+    return redis_server.client.hgetall(f"petrel:health:{subscription['id']}")
+
+
+def is_open(redis_server, subscription):
+    return health(redis_server, subscription).get("state") == "open"
+
+
+def test_an_open_breaker_lets_only_probes_through_and_burns_no_attempts(start, receiver, xadd, redis_server):
+    petrel = start(flags=["--retry-schedule", RETRIES, *QUICK])
+    receiver.script("/", lambda number: Answer(500))
+    subscription = petrel.api.subscribe(receiver.url("/"))
+    for number in range(20):
+        xadd(type="a", data=str(number))
+    wait_until(lambda: is_open(redis_server, subscription), 10, "the breaker is open")
+    wait_until(lambda: int(health(redis_server, subscription).get("interval", 0)) >= 1000, 20, "the interval has grown")
+    before = receiver.count()
+    for number in range(20, 60):
+        xadd(type="a", data=str(number))
+    began = time.monotonic()
+    stays(lambda: receiver.count() - before <= (time.monotonic() - began) / 0.75 + 2, 4, "a probe a second at the most")
+    assert receiver.count() > before, "there are probes"
+
+    receiver.script("/", lambda number: Answer(200))
+    wait_until(lambda: len(set(receiver.accepted("/"))) == 60, 30, "all arrive after recovery")
+    late = [r for r in receiver.requests if r.body.endswith(tuple(f'"data":{n}}}'.encode() for n in range(25, 60)))]
+    # Of those that came while it was open only the probes had an attempt before.
+    assert sum(r.attempt == 1 and r.status == 200 for r in late) >= 25
+    wait_until(lambda: "state" not in health(redis_server, subscription), 20, "the breaker is closed")
+
+
+def test_one_probe_at_a_time_over_the_whole_fleet(start, receiver, xadd, redis_server):
+    flags = ["--retry-schedule", RETRIES, "--breaker-failures", "3", "--breaker-probe", "10ms", "--breaker-probe-max",
+             "10ms"]
+    fleet = [start(flags=flags), start("dispatcher", flags=flags), start("dispatcher", flags=flags)]
+    running, most, probes = 0, 0, 0
+    lock = threading.Lock()
+
+    def answer(number):
+        # Runs when a request has come; the answer goes out 15 ms later.
+        nonlocal running, most, probes
+        with lock:
+            running += 1
+            most, probes = max(most, running), probes + 1
+        threading.Timer(0.014, end).start()
+        return Answer(500, delay_s=0.015)
+
+    def end():
+        nonlocal running
+        with lock:
+            running -= 1
+
+    receiver.script("/", lambda number: Answer(500))
+    subscription = fleet[0].api.subscribe(receiver.url("/"), retry_schedule=["10ms"] * 60)
+    for number in range(30):
+        xadd(type="a", data=str(number))
+    wait_until(lambda: is_open(redis_server, subscription), 10, "the breaker is open")
+    # What was in flight when it opened has ended.
+    wait_until(lambda: redis_server.client.xpending("petrel:events", "petrel")["pending"] == 0, 10, "all is parked")
+    time_of_last = receiver.count()
+    wait_until(lambda: receiver.count() > time_of_last, 10, "a probe")
+    receiver.script("/", answer)
+    wait_until(lambda: probes > 100, 60, "a hundred probes")
+    assert most == 1
+
+
+def test_recovery_is_a_slow_start(start, fast_receiver, redis_server, xadd):
+    petrel = start(flags=["--retry-schedule", RETRIES, *QUICK])
+    fast_receiver.decide = lambda path, event: status_line(500)
+    subscription = petrel.api.subscribe(fast_receiver.url("/"), max_concurrency=32)
+    pipe = redis_server.client.pipeline(transaction=False)
+    for number in range(400):
+        pipe.xadd("petrel:events", {"type": "a", "data": str(number)})
+    pipe.execute()
+    wait_until(lambda: is_open(redis_server, subscription), 10, "the breaker is open")
+    wait_until(lambda: redis_server.client.hlen(f"petrel:parked:{subscription['id']}") == 400, 20, "all are parked")
+    fast_receiver.decide = lambda path, event: OK
+    wait_until(lambda: len(fast_receiver.accepted()) == 400, 60, "all arrive")
+    times = [entry.at for entry in fast_receiver.log if entry.is_accepted]
+    # 1 (the probe), 2, 4, 8, 16, 32 in the seconds that follow: by the end of second n at most 2^(n+1) - 1.
+    for second in range(5):
+        count = sum(t - times[0] < second for t in times)
+        assert count <= 2 ** (second + 1), f"{count} within {second} s"
+
+
+@pytest.mark.smoke
+def test_what_is_too_old_dies_also_while_the_breaker_is_open(start, receiver, xadd, redis_server):
+    petrel = start(flags=["--retry-schedule", RETRIES, "--breaker-failures", "3", "--breaker-probe", "500ms",
+                          "--breaker-probe-max", "500ms", "--max-age", "3s"])
+    receiver.script("/", lambda number: Answer(500))
+    petrel.api.subscribe(receiver.url("/"))
+    for number in range(30):
+        xadd(type="a", data=str(number))
+    letters = wait_until(lambda: len(i := petrel.api.items("/v1/dead-letters", limit=100)) == 30 and i, 30, "all are dead")
+    assert {letter["reason"] for letter in letters} == {"expired"}
+    assert any(letter["attempts"] == 0 for letter in letters)
+    assert receiver.count() < 60
+
+
+def test_retry_after_holds_every_instance_back(start, receiver, xadd, redis_server):
+    first, second = start(), start("dispatcher")
+    receiver.script("/", lambda number: Answer(429, headers={"retry-after": "3"}) if number == 0 else Answer(200))
+    first.api.subscribe(receiver.url("/"))
+    xadd(type="a", data="0")
+    wait_until(lambda: receiver.count() == 1, 10, "the first request")
+    stopped_at = receiver.requests[0].arrived_at
+    # The news takes a moment to get around.
+    wait_until(lambda: redis_server.client.xlen("petrel:breakers") > 0, 5, "the hold is told")
+    stays(lambda: True, 0.2, "the news is out")
+    for number in range(40):
+        xadd(type="a", data=str(number))
+    wait_until(lambda: len(receiver.accepted("/")) == 41, 20, "all arrive")
+    assert min(r.arrived_at for r in receiver.requests[1:]) - stopped_at > 2.9
+    assert second.is_running()
+
+
+def test_too_many_requests_opens_no_breaker(start, receiver, xadd, redis_server):
+    petrel = start(flags=["--retry-schedule", RETRIES, "--breaker-failures", "3"])
+    receiver.script("/", lambda number: Answer(429) if number < 12 else Answer(200))
+    subscription = petrel.api.subscribe(receiver.url("/"))
+    for number in range(10):
+        xadd(type="a", data=str(number))
+    wait_until(lambda: len(receiver.accepted("/")) == 10, 20, "all arrive")
+    assert "state" not in health(redis_server, subscription)
+
+
+def test_failing_for_too_long_disables(start, receiver, xadd, redis_server):
+    petrel = start(flags=["--retry-schedule", RETRIES, "--disable-after", "2s"])
+    receiver.script("/", lambda number: Answer(500))
+    subscription = petrel.api.subscribe(receiver.url("/"))
+    xadd(type="a", data="1")
+    state = lambda: petrel.api.ok("GET", f"/v1/subscriptions/{subscription['id']}")  # noqa: E731
+    wait_until(lambda: state()["state"] == "disabled", 20, "it is disabled")
+    assert state()["disabled_reason"] == "failing_for_too_long"
+
+
+def test_recovery_is_an_event_of_its_own(start, receiver, xadd, redis_server):
+    petrel = start(flags=["--retry-schedule", RETRIES, *QUICK])
+    receiver.script("/sick", lambda number: Answer(500))
+    sick = petrel.api.subscribe(receiver.url("/sick"), ["a"])
+    petrel.api.subscribe(receiver.url("/watcher"), ["petrel.subscription.recovered"])
+    for number in range(6):
+        xadd(type="a", data=str(number))
+    wait_until(lambda: is_open(redis_server, sick), 10, "the breaker is open")
+    receiver.script("/sick", lambda number: Answer(200))
+    wait_until(lambda: receiver.count("/watcher") == 1, 30, "the recovery is told")
+    assert sick["id"].encode() in receiver.at("/watcher")[0].body
+
+
+def test_resume_drains_slowly(start, fast_receiver, redis_server):
+    petrel = start()
+    subscription = petrel.api.subscribe(fast_receiver.url("/"))
+    path = f"/v1/subscriptions/{subscription['id']}"
+    petrel.api.ok("POST", path + "/pause")
+    pipe = redis_server.client.pipeline(transaction=False)
+    for number in range(100):
+        pipe.xadd("petrel:events", {"type": "a", "data": str(number)})
+    pipe.execute()
+    wait_until(lambda: redis_server.client.hlen(f"petrel:parked:{subscription['id']}") == 100, 20, "all are parked")
+    petrel.api.ok("POST", path + "/resume")
+    wait_until(lambda: len(fast_receiver.accepted()) == 100, 30, "all arrive")
+    times = [entry.at for entry in fast_receiver.log]
+    for second in range(1, 5):
+        count = sum(t - times[0] < second for t in times)
+        assert count <= 2 ** (second + 1) - 1, f"{count} within {second} s"

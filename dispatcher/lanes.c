@@ -120,6 +120,7 @@ static void refill(struct lanes *lanes, struct lane *lane)
     // While there is plenty, who has just freed a slot may fill it at once.
     if (lane->backlog_shards && lanes_restricted_left(lanes) > slots / 8)
         claims_refill(lanes->worker->claims, lane, REFILL_AT_ONCE);
+    const struct lane *last = lanes->backlogged_last;
     for (int i = 0; i < REFILL_TRIES && lanes->backlogged_first; i++) {
         struct lane *other = lanes->backlogged_first;
         if (lanes_restricted_left(lanes) == 0)
@@ -127,6 +128,8 @@ static void refill(struct lanes *lanes, struct lane *lane)
         backlogged_remove(lanes, other);
         backlogged_add(lanes, other);
         claims_refill(lanes->worker->claims, other, REFILL_AT_ONCE);
+        if (other == last)
+            return; // each had its turn
     }
 }
 
@@ -135,6 +138,18 @@ void lanes_fill(struct lanes *lanes, struct lane *lane)
     lanes_feed(lanes, lane);
     if (!lanes->is_draining)
         refill(lanes, lane);
+}
+
+void lanes_on_settled(struct lanes *lanes, const struct delivery *delivery)
+{
+    struct lane *lane = NULL;
+    HASH_FIND_STR(lanes->by_id, delivery->subscription_id, lane);
+    // The next of an ordered subscription was asked for when the attempt ended, but a command that had to be sent
+    // again may have come too late for that.
+    if (!lane || !lane->is_ordered || lanes->is_draining)
+        return;
+    lanes_on_claimed(lanes, lane, delivery->event->shard, true);
+    lanes_fill(lanes, lane);
 }
 
 // ---- what comes in

@@ -46,6 +46,9 @@ void lanes_park_overflow(struct lanes *lanes, struct lane *lane, struct delivery
 // Slots or tokens are free: they go to what waits (this lane first, then the others in turn), then to backlogs.
 void lanes_fill(struct lanes *lanes, struct lane *lane);
 
+// Redis has the outcome of a claimed delivery.
+void lanes_on_settled(struct lanes *lanes, const struct delivery *delivery);
+
 // ---- lanes_slots.c
 void lanes_slots_init(struct lanes *lanes, struct lane *lane,
                       const struct subscription *subscription);

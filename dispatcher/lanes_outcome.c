@@ -116,6 +116,7 @@ static void on_claimed_moved(void *arg, struct delivery *delivery,
                  LOG_STR("subscription", delivery->subscription_id));
     announce_death(lanes, delivery, answer);
     lanes_on_answer(lanes, delivery, answer);
+    lanes_on_settled(lanes, delivery);
     claims_on_settled(lanes->worker->claims, delivery);
 }
 

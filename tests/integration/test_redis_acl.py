@@ -137,7 +137,7 @@ def test_the_list_is_what_the_code_sends():
             sent |= set(re.findall(r'redis_command_create\(\s*"([A-Z]+)"', text))
             sent |= {words.split()[0] for words in re.findall(r'redis(?:Async|Append)Command\([^"]*"([A-Z][A-Z ]*)', text)}
             sent |= set(re.findall(r'\bcall\(exchange, idempotency, "([A-Z]+)"', text))
-    for path in (ROOT / "core/lua").glob("*.lua"):
+    for path in (ROOT / "core/lua").rglob("*.lua"):
         sent |= set(re.findall(r'redis\.p?call\(\s*"([A-Z]+)"', path.read_text()))
     granted = {word[1:].split("|")[0] for word in documented("petrel") if word.startswith("+")}
     # Always allowed; only with another database; better without.

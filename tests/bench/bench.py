@@ -16,8 +16,12 @@ import sys
 import time
 from pathlib import Path
 
-from parts import ROOT, Bench, Certificate, Receiver, free_port, run_json, until
 import scenarios
+import scenarios_rivals
+import scenarios_scale
+from parts import ROOT, Bench
+
+ALL = {**scenarios.ALL, **scenarios_scale.ALL, **scenarios_rivals.ALL}
 
 EXPECTED = Path(__file__).parent / "expected.json"
 GROSS = 2.0  # times as bad as recorded: noise of a shared machine stays below
@@ -82,22 +86,22 @@ def judge(results):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="the main scenarios, in less than a minute")
-    parser.add_argument("--only", metavar="NAME,…", help=f"of {', '.join(scenarios.ALL)}")
+    parser.add_argument("--only", metavar="NAME,…", help=f"of {', '.join(ALL)}")
     parser.add_argument("--seconds", type=float, help="about how long each measurement takes (1 with --quick, else 4)")
     parser.add_argument("--json", default=str(ROOT / "build/results/bench.json"), help="where the numbers go")
     parser.add_argument("--petrel", metavar="FLAG=VALUE,…", default="", help="flags for petrel, as --workers=1")
     options = parser.parse_args()
-    names = options.only.split(",") if options.only else scenarios.QUICK if options.quick else list(scenarios.ALL)
+    names = options.only.split(",") if options.only else scenarios.QUICK if options.quick else list(ALL)
     seconds = options.seconds or (1.0 if options.quick else 4.0)
     flags = [flag for flag in options.petrel.split(",") if flag]
 
     report = {"machine": machine(), "seconds": seconds, "scenarios": {}}
     for name in names:
         began = time.monotonic()
-        print(f"-- {name}: {scenarios.ALL[name].__doc__.strip().splitlines()[0]}", flush=True)
+        print(f"-- {name}: {ALL[name].__doc__.strip().splitlines()[0]}", flush=True)
         with Bench() as bench:
             bench.flags = flags
-            report["scenarios"][name] = scenarios.ALL[name](bench, seconds)
+            report["scenarios"][name] = ALL[name](bench, seconds)
         report["scenarios"][name]["took_s"] = round(time.monotonic() - began, 1)
     Path(options.json).parent.mkdir(parents=True, exist_ok=True)
     Path(options.json).write_text(json.dumps(report, indent=1) + "\n")

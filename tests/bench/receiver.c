@@ -15,7 +15,6 @@
 #include <openssl/ssl.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -368,10 +367,7 @@ int main(int argc, char **argv)
     const char *certificate = bench_text(argc, argv, "--cert", NULL);
     delay_ns = bench_number(argc, argv, "--delay-ms", 0) * 1000000;
     fail_per_mille = bench_number(argc, argv, "--fail-per-mille", 0);
-    struct rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
+    bench_raise_file_limit();
     if (certificate) {
         tls = SSL_CTX_new(TLS_server_method());
         if (SSL_CTX_use_certificate_chain_file(tls, certificate) != 1 ||

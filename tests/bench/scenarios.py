@@ -3,7 +3,7 @@
 
 import time
 
-from parts import Certificate, Receiver, free_port, run_json, until
+from parts import Certificate, Receiver, run_json, until
 
 BODY = 1000
 
@@ -35,8 +35,11 @@ def wait_settled(bench, receiver, requests, deadline_s=180):
 
 
 def bare(receiver, requests, **flags):
-    return run_json("bare", "--port", receiver.port, "--requests", requests, "--bytes", BODY,
+    done = run_json("bare", "--port", receiver.port, "--requests", requests, "--bytes", BODY,
                     *(word for k, v in flags.items() for word in ("--" + k.replace("_", "-"), v)))
+    if done["failures"]:
+        raise RuntimeError(f"the bare loop failed: {done}")
+    return done
 
 
 def measure(bench, petrel, receiver, events, fan_out=1, types=1, warm_up=2000, extra_requests=0):

@@ -100,6 +100,8 @@ static const struct exposition expositions[METRIC_COUNT] = {
                                     "Subscriptions in the workers' tables, summed over workers."},
     [METRIC_REDIS_DISCONNECTED] = {"redis_disconnected", FAMILY_GAUGE, "",
                                    "Connections to Redis that are wanted and down."},
+    [METRIC_REDIS_BACKLOG_BYTES] = {"redis_backlog_bytes", FAMILY_GAUGE, "",
+                                    "Memory of commands that Redis hasn't answered yet."},
     [METRIC_INTAKE_PAUSED] = {"intake_paused", FAMILY_GAUGE, "",
                               "1 while no events are read because Redis is nearly full."},
 };

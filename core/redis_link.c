@@ -76,12 +76,18 @@ static struct request *list_pop(struct request_list *list)
 
 // ---- one request
 
+static void add_backlog_bytes(struct redis_link *link, int64_t bytes)
+{
+    link->backlog_bytes = (size_t)((int64_t)link->backlog_bytes + bytes);
+    metrics_add(METRIC_REDIS_BACKLOG_BYTES, bytes);
+}
+
 static void complete(struct request *request, redis_reply *reply)
 {
     struct redis_link *link = request->link;
     if (request->is_patient) {
         link->backlog_count--;
-        link->backlog_bytes -= redis_command_bytes(request->command);
+        add_backlog_bytes(link, -(int64_t)request->bytes);
     }
     redis_reply_callback *callback = request->callback;
     void *arg = request->arg;
@@ -120,7 +126,7 @@ static void fill_resend_window(struct redis_link *link)
         struct request *request = list_pop(&link->parked);
         request->is_resent = true;
         link->resent_count++;
-        link->resent_bytes += redis_command_bytes(request->command);
+        link->resent_bytes += request->bytes;
         if (!transmit(link, request))
             return;
     }
@@ -144,7 +150,7 @@ static void leave_resend_window(struct redis_link *link, struct request *request
         return;
     request->is_resent = false;
     link->resent_count--;
-    link->resent_bytes -= redis_command_bytes(request->command);
+    link->resent_bytes -= request->bytes;
 }
 
 // Refused for now: this one waits behind the others, and all of them for a while that grows.
@@ -280,6 +286,7 @@ static struct request *request_create(struct redis_link *link, struct redis_comm
     assert(request); // a few dozen bytes; nothing sensible can go on without
     request->link = link;
     request->command = *command;
+    request->bytes = redis_command_bytes(*command);
     request->callback = callback;
     request->arg = arg;
     *command = NULL;
@@ -302,7 +309,7 @@ static void send_when_up(struct redis_link *link, struct request *request)
     assert(!redis_command_is_spoiled(request->command));
     request->is_patient = true;
     link->backlog_count++;
-    link->backlog_bytes += redis_command_bytes(request->command);
+    add_backlog_bytes(link, (int64_t)request->bytes);
     if (link->state == LINK_UP)
         transmit(link, request);
     else if (link->state == LINK_CLOSING)

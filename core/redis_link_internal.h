@@ -15,6 +15,7 @@ struct request {
     struct redis_link *link;
     struct request *next, *previous;
     struct redis_command *command;
+    size_t bytes; // of the command when it was given; sending its script's source makes it larger for a while
     redis_reply_callback *callback;
     void *arg;
     int64_t deadline_mono_ms; // once sent

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "lanes_internal.h"
+#include "ledger.h"
 #include "petrel/clock.h"
 #include "worker.h"
 
@@ -98,7 +99,9 @@ bool lanes_has_slot(const struct lanes *lanes, const struct lane *lane)
 {
     uint32_t slots = lanes->worker->engine->slots;
     // After a freeze nothing that waited may start: the next tick parks it.
-    if (lane_left(lanes, lane) == 0 || worker_was_frozen(lanes->worker))
+    // Nor anything whose outcome Redis couldn't be told of.
+    if (lane_left(lanes, lane) == 0 || worker_was_frozen(lanes->worker) ||
+        ledger_is_behind(lanes->worker->ledger))
         return false;
     if (!lane->is_proven)
         return lanes_restricted_left(lanes) > 0;

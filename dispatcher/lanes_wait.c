@@ -3,6 +3,7 @@
 // longer than WAIT_LIMIT_MS. So a fast subscriber's burst never goes through Redis, and a slow one's never holds the
 // intake back. Lanes in which something waits take turns.
 #include "lanes_internal.h"
+#include "ledger.h"
 #include "petrel/clock.h"
 #include "petrel/metrics.h"
 #include "worker.h"
@@ -77,6 +78,8 @@ static double pace_of(const struct lane *lane)
 
 bool lanes_may_wait(const struct lanes *lanes, const struct lane *lane)
 {
+    if (ledger_is_behind(lanes->worker->ledger))
+        return true;
     // Those whose attempts fail or hang would wait in vain, and all together hold the intake back.
     if (lane->is_congested || lanes->waiting >= lanes->worker->engine->slots)
         return false;
@@ -121,7 +124,8 @@ static void on_sweep(uv_timer_t *timer)
     for (struct lane *lane = lanes->hungry_first; lane; lane = next) {
         next = lane->next_hungry;
         start_waiting(lanes, lane);
-        while (lane->waiting && now_ms - lane->waiting_first->waiting_since_ms > WAIT_LIMIT_MS)
+        while (lane->waiting && now_ms - lane->waiting_first->waiting_since_ms > WAIT_LIMIT_MS &&
+               !ledger_is_behind(lanes->worker->ledger))
             lanes_park_overflow(lanes, lane, lanes_take_waiting(lanes, lane));
     }
     lanes_conclude_failed(lanes);

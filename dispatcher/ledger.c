@@ -14,6 +14,7 @@
 #include "worker.h"
 
 enum {
+    BACKLOG_MAX_BYTES = 64 * 1024 * 1024, // of the process; docs/reliability.md states it
     ACKNOWLEDGE_BATCH = 64,
     FLUSH_MS = 2,
     FANNED_MAX_BYTES = 8192, // of entry ids per ZADD
@@ -304,6 +305,13 @@ struct ledger *ledger_create(struct worker *worker)
     uv_timer_init(&worker->loop, &ledger->flush_timer);
     ledger->flush_timer.data = ledger;
     return ledger;
+}
+
+bool ledger_is_behind(const struct ledger *ledger)
+{
+    size_t bytes;
+    redis_link_backlog(ledger->worker->commands, &bytes);
+    return bytes > BACKLOG_MAX_BYTES / ledger->worker->engine->worker_count;
 }
 
 bool ledger_is_empty(const struct ledger *ledger)

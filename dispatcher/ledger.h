@@ -76,6 +76,9 @@ void ledger_log_attempt(struct ledger *ledger, const struct delivery *delivery,
 void ledger_count_delivered(struct ledger *ledger, uint32_t shard);
 void ledger_count_duplicate(struct ledger *ledger, uint32_t shard);
 
+// Redis is away, or takes less than comes: so much waits to be written that no more is to be begun. What must be
+// parked stays in memory meanwhile, where deliveries of an event share it; a command to park has a copy.
+bool ledger_is_behind(const struct ledger *ledger);
 // Nothing waits to be written.
 bool ledger_is_empty(const struct ledger *ledger);
 void ledger_flush(struct ledger *ledger);

@@ -124,8 +124,8 @@ def thaw(s):
 def load(s):
     """What a Redis says that reads a big file at its start."""
     always = (b"INFO", b"AUTH", b"CLIENT", b"ROLE")
-    message = b"-LOADING Redis is loading the dataset in memory\r\n"
-    s.proxy.answer = lambda words: None if words[0].upper() in always else message
+    error = "LOADING Redis is loading the dataset in memory"
+    s.proxy.refuse_commands = lambda words: None if words[0].upper() in always else error
     s.proxy.reset()
 
 
@@ -283,3 +283,36 @@ def test_a_slow_redis_is_no_fault(setting):
     s.wait_all_settled()
     assert [metrics(petrel)["petrel_redis_reconnects_total"] for petrel in s.processes] == before
     assert [repeats(s.receiver, path) for path in ("/good", "/slow", "/sick")] == [0, 0, 0]
+
+
+def test_what_waits_for_redis_is_bounded(start, redis_server, receiver):
+    """One big event to many subscribers, and a Redis that takes no parking: memory doesn't grow with each of them."""
+    proxy = Proxy(redis_server.port)
+    petrel = start(flags=["--retry-schedule", ",".join(["1s"] * 30)], server=proxy)
+    count, size = 400, 250_000
+    receiver.script("/many", lambda number: Answer(status=500 if number < 100 else 200, delay_s=0.5))
+    for _ in range(count):
+        petrel.api.subscribe(receiver.url("/many"), ["big"])
+
+    def refuse_parking(words):
+        parks = words[0].upper() in (b"EVALSHA", b"EVAL") and any(b":queue:" in word for word in words[3:10])
+        return "LOADING no parking" if parks else None
+
+    proxy.refuse_commands = refuse_parking
+    redis_server.client.xadd("petrel:events", {"type": "big", "payload": "x" * size})
+    wait_until(lambda: receiver.count("/many") >= 32, 20, "attempts fail")
+    most = 0
+
+    def look():
+        nonlocal most
+        most = max(most, metrics(petrel)["petrel_redis_backlog_bytes"])
+        return True
+
+    stays(look, 3, "Redis takes nothing")
+    assert 5_000_000 < most < 64 * 1024 * 1024, most  # without a bound: all of them, 100 MB
+    proxy.heal()
+    wait_until(lambda: len(receiver.accepted("/many")) >= count, 20, "everybody gets it")
+    wait_until(lambda: redis_server.pending() == 0 and redis_server.totals().get("parked", 0) == 0, 20, "settled")
+    assert len(receiver.accepted("/many")) == count
+    wait_until(lambda: metrics(petrel)["petrel_redis_backlog_bytes"] == 0, 10, "nothing waits any more")
+    proxy.close()

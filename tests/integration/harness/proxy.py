@@ -6,7 +6,7 @@
     proxy.hold()                  accepts, and passes nothing in either direction (a hung or unreachable server)
     proxy.delay_s = 0.1           each way, without lowering the throughput
     proxy.cut_replies = f         f() → how many bytes of replies a new connection gets before it is reset
-    proxy.answer = f              f(words of a command) → what is answered instead of the server, or None
+    proxy.refuse_commands = f     f(words of a command) → the error that the server gives to it, or None
     proxy.heal()                  all of that is over
 """
 
@@ -24,7 +24,7 @@ class Proxy:
         self.accepted = 0
         self.delay_s = 0.0
         self.cut_replies = None
-        self.answer = None
+        self.refuse_commands = None
         self._open = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -76,7 +76,7 @@ class Proxy:
         self._do(run())
 
     def heal(self):
-        self.delay_s, self.cut_replies, self.answer = 0.0, None, None
+        self.delay_s, self.cut_replies, self.refuse_commands = 0.0, None, None
 
         async def run():
             self._passing.set()
@@ -100,7 +100,7 @@ class Proxy:
             server_reader, server = await asyncio.open_connection(self.host, self.target_port)
             self._open.add(server)
             left = self.cut_replies() if self.cut_replies else None
-            await asyncio.gather(self._requests(reader, server, writer), self._replies(server_reader, writer, left))
+            await asyncio.gather(self._requests(reader, server), self._replies(server_reader, writer, left))
         except (ConnectionError, OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
@@ -116,15 +116,18 @@ class Proxy:
             writer.write(data)
             await writer.drain()
 
-    async def _requests(self, reader, server, client):
+    async def _requests(self, reader, server):
         while True:
             words, raw = await self._read_command(reader)
             await self._passing.wait()
-            reply = self.answer(words) if self.answer else None
-            if reply is None:
-                await self._write(server, raw)
-            else:
-                client.write(reply)
+            error = self.refuse_commands(words) if self.refuse_commands else None
+            await self._write(server, raw if error is None else self._command_with_error(error))
+
+    @staticmethod
+    def _command_with_error(error):
+        """The server gives the error itself, so that replies stay in order."""
+        words = [b"EVAL", f"return redis.error_reply('{error}')".encode(), b"0"]
+        return b"*3\r\n" + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
 
     async def _replies(self, reader, client, left):
         while data := await reader.read(READ_BYTES):

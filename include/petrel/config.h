@@ -21,8 +21,8 @@ struct config {
     char *redis_url; // "" = none configured: 127.0.0.1:6379, or the private server of `serve`
     char *namespace_name;
     uint32_t shards;
-    char *listen;    // admin server "host:port"
-    char *admin_key; // "" = the key file in data_dir
+    char *listen;             // admin server "host:port"
+    char *admin_key;          // "" = the key file in data_dir
     char *tls_cert, *tls_key; // PEM files of the admin server; "" = no TLS
     char *data_dir;
     uint32_t workers; // 0 in the file means one per core; resolved by config_load

@@ -154,39 +154,6 @@ void lanes_on_settled(struct lanes *lanes, const struct delivery *delivery)
 
 // ---- what comes in
 
-static void on_parked(void *arg, struct delivery *delivery, const struct ledger_answer *answer)
-{
-    struct lanes *lanes = arg;
-    lanes->parking--;
-    lanes_on_answer(lanes, delivery, answer);
-    worker_return(lanes->worker, delivery);
-}
-
-void lanes_park_unattempted(struct lanes *lanes, struct delivery *delivery, int64_t delay_ms)
-{
-    metrics_add(METRIC_DELIVERIES_PARKED_OVERFLOW, 1);
-    lanes->parking++;
-    delivery->lane = NULL;
-    struct subscription *current = snapshot_find(lanes->worker->snapshot, delivery->subscription_id);
-    struct ledger_move move = {
-        .delivery = delivery,
-        .delay_ms = delay_ms,
-        .is_held = current && current->state == SUBSCRIPTION_PAUSED,
-        .moved = on_parked,
-        .arg = lanes,
-    };
-    ledger_park(lanes->worker->ledger, &move);
-    if (!move.is_held)
-        worker_hint_due(lanes->worker, delivery->event->shard, delay_ms);
-}
-
-void lanes_park_overflow(struct lanes *lanes, struct lane *lane, struct delivery *delivery)
-{
-    lane->is_congested = true;
-    lanes_on_claimed(lanes, lane, delivery->event->shard, true);
-    lanes_park_unattempted(lanes, delivery, 0);
-}
-
 // The subscription as it is now may differ from the one the delivery was matched with.
 static void refresh_subscription(struct lanes *lanes, struct delivery *delivery)
 {
@@ -202,13 +169,12 @@ void lanes_accept(struct lanes *lanes, struct delivery *delivery)
     refresh_subscription(lanes, delivery);
     struct subscription *subscription = delivery->subscription;
     struct lane *lane = lanes_find(lanes, subscription);
-    int64_t hold_ms = lanes_hold_ms(lane);
     bool is_blocked = (lane->blocked_shards & (UINT64_C(1) << delivery->event->shard)) != 0;
     if (lanes->is_draining || !subscription_is_ready(subscription) ||
-        worker_was_frozen(lanes->worker) || subscription->is_ordered || is_blocked)
+        worker_was_frozen(lanes->worker))
         lanes_park_unattempted(lanes, delivery, 0);
-    else if (hold_ms > 0)
-        lanes_park_unattempted(lanes, delivery, hold_ms);
+    else if (subscription->is_ordered || is_blocked || lanes_hold_ms(lane) > 0)
+        lanes_park_in_turn(lanes, delivery);
     else if (!lane->waiting && !lane->is_congested && lanes_has_slot(lanes, lane) &&
              lanes_has_token(lanes, lane))
         lanes_start(lanes, lane, delivery);
@@ -292,6 +258,7 @@ void lanes_park_all(struct lanes *lanes)
 {
     while (lanes->hungry_first)
         lanes_park_waiting(lanes, lanes->hungry_first, 0);
+    lanes_park_leaving(lanes);
 }
 
 void lanes_drain(struct lanes *lanes)
@@ -303,7 +270,8 @@ void lanes_drain(struct lanes *lanes)
 
 bool lanes_is_empty(const struct lanes *lanes)
 {
-    return !lanes->in_flight && !lanes->hungry_first && !lanes->parking && !lanes->asking;
+    return !lanes->in_flight && !lanes->hungry_first && !lanes->leaving_first && !lanes->parking &&
+           !lanes->asking;
 }
 
 void lanes_close(struct lanes *lanes)
@@ -317,6 +285,7 @@ void lanes_destroy(struct lanes **lanes)
     if (!*lanes)
         return;
     struct lane *lane, *next;
+    lanes_drop_leaving(*lanes);
     HASH_ITER (hh, (*lanes)->by_id, lane, next) {
         while (lane->waiting) {
             struct delivery *delivery = lanes_take_waiting(*lanes, lane);

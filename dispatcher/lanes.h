@@ -5,6 +5,7 @@
 //   lanes.c          the set of lanes; admission; what claims ask
 //   lanes_slots.c    who may use a slot: caps, the adaptive limit, the share kept for the healthy
 //   lanes_wait.c     waiting in memory, the sweep
+//   lanes_park.c     to the queue without an attempt
 //   lanes_health.c   what the fleet knows of a subscriber: breaker, hold, news
 //   lanes_rate.c     rate limits
 //   lanes_outcome.c  attempts and what follows from them

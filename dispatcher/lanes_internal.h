@@ -32,17 +32,26 @@ struct lanes {
     uint32_t waiting;    // deliveries waiting in memory, all lanes
     uint32_t parking;    // moves of fresh deliveries that Redis hasn't answered
     uint32_t asking;     // questions to Redis that it hasn't answered
-    struct delivery *failed_first; // attempts that could not even be started
+    struct delivery *leaving_first, *leaving_last; // to be parked, in turn
+    uint32_t leaving;                              // of those, parks that Redis hasn't answered
+    struct delivery *failed_first;                 // attempts that could not even be started
     uv_timer_t sweep, rate_timer;
     int64_t forget_at_ms; // mono; when unused lanes are looked for next
     bool is_draining;
 };
 
-// ---- lanes.c
-// A fresh delivery goes to its queue without an attempt.
+// ---- lanes_park.c
+// A fresh delivery goes to its queue without an attempt: now …
 void lanes_park_unattempted(struct lanes *lanes, struct delivery *delivery, int64_t delay_ms);
-// The same because it found no slot: newcomers go behind it.
+// … or in its turn, since others are more urgent …
+void lanes_park_in_turn(struct lanes *lanes, struct delivery *delivery);
+// … or so because it found no slot: newcomers go behind it.
 void lanes_park_overflow(struct lanes *lanes, struct lane *lane, struct delivery *delivery);
+// Those that wait for their turn go now, or (teardown) nowhere.
+void lanes_park_leaving(struct lanes *lanes);
+void lanes_drop_leaving(struct lanes *lanes);
+
+// ---- lanes.c
 // Slots or tokens are free: they go to what waits (this lane first, then the others in turn), then to backlogs.
 void lanes_fill(struct lanes *lanes, struct lane *lane);
 

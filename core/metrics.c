@@ -98,6 +98,9 @@ static const struct exposition expositions[METRIC_COUNT] = {
                         "Workers that have Redis and a subscription table."},
     [METRIC_TABLE_SUBSCRIPTIONS] = {"table_subscriptions", FAMILY_GAUGE, "",
                                     "Subscriptions in the workers' tables, summed over workers."},
+    [METRIC_SUBSCRIPTIONS_LOCKED] = {"subscriptions_locked", FAMILY_GAUGE, "",
+                                     "Subscriptions whose secrets this instance can't open: their "
+                                     "deliveries park."},
     [METRIC_REDIS_DISCONNECTED] = {"redis_disconnected", FAMILY_GAUGE, "",
                                    "Connections to Redis that are wanted and down."},
     [METRIC_REDIS_BACKLOG_BYTES] = {"redis_backlog_bytes", FAMILY_GAUGE, "",

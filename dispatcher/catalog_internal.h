@@ -28,6 +28,7 @@ struct catalog {
     char position[CATALOG_STREAM_ID_SIZE]; // last change read
     char applied[CATALOG_STREAM_ID_SIZE]; // last change that by_id has; behind it while others are fetched
     char loading[CATALOG_STREAM_ID_SIZE]; // the same for the load under way
+    int64_t locked;                       // as counted in the metrics
     struct snapshot *published;           // a reference; NULL once by_id has changed
     bool is_loading, is_loaded, must_reload, is_watching, is_closed;
     void (*on_closed)(void *arg);

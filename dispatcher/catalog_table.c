@@ -9,6 +9,7 @@
 
 #include "catalog_internal.h"
 #include "petrel/log.h"
+#include "petrel/metrics.h"
 
 // Changes within this share one new snapshot: building one takes time with many subscriptions.
 enum { GATHER_MS = 20 };
@@ -98,14 +99,19 @@ void catalog_put(struct catalog *catalog, struct span id, struct span stored)
         set_subscription(catalog, entry, subscription);
 }
 
-static struct snapshot *make_snapshot(const struct catalog *catalog)
+static struct snapshot *make_snapshot(struct catalog *catalog)
 {
     size_t count = HASH_COUNT(catalog->by_id), i = 0;
     struct subscription **all = calloc(count ? count : 1, sizeof(struct subscription *));
     assert(all);
+    int64_t locked = 0;
     struct entry *entry, *next;
-    HASH_ITER (hh, catalog->by_id, entry, next)
+    HASH_ITER (hh, catalog->by_id, entry, next) {
         all[i++] = entry->subscription;
+        locked += entry->subscription->lock != SUBSCRIPTION_NOT_LOCKED;
+    }
+    metrics_add(METRIC_SUBSCRIPTIONS_LOCKED, locked - catalog->locked);
+    catalog->locked = locked;
     struct snapshot *snapshot = snapshot_create(all, count);
     free(all);
     return snapshot;

@@ -39,10 +39,11 @@ enum metric { // those of one family stand together
     METRIC_WAITING,   // deliveries in memory waiting for a slot
     METRIC_REDIS_CONNECTED,
     METRIC_WORKERS, // that do their work: from the first table and connection until they drain
-    METRIC_TABLE_SUBSCRIPTIONS, // in the workers' tables, summed over workers
+    METRIC_TABLE_SUBSCRIPTIONS,  // in the workers' tables, summed over workers
+    METRIC_SUBSCRIPTIONS_LOCKED, // whose secrets this instance can't open
     METRIC_REDIS_DISCONNECTED,
     METRIC_REDIS_BACKLOG_BYTES, // commands that must reach Redis and aren't answered yet
-    METRIC_INTAKE_PAUSED, // 1 while Redis is nearly full
+    METRIC_INTAKE_PAUSED,       // 1 while Redis is nearly full
     METRIC_COUNT
 };
 

@@ -210,6 +210,7 @@ def test_what_an_instance_cannot_open_parks_until_it_can(start, redis_server, re
     ids = [xadd(type="a", data=str(i)) for i in range(3)]
     wait_until(lambda: redis_server.totals().get("parked") == 3, 10, "its deliveries are parked")
     assert receiver.count() == 0 and redis_server.client.zcard("petrel:dead") == 0
+    assert petrel.api.metric("petrel_subscriptions_locked") == 1
     for path in "", "/secret":
         answer = petrel.api.get(f"/v1/subscriptions/{made['id']}{path}")
         assert answer.status_code == 409 and "k2" in answer.text
@@ -219,6 +220,7 @@ def test_what_an_instance_cannot_open_parks_until_it_can(start, redis_server, re
     reload(petrel, CURRENT)
     arrived(receiver, "/", len(ids))
     wait_until(lambda: redis_server.totals()["parked"] == 0, 10, "nothing is parked any more")
+    assert petrel.api.metric("petrel_subscriptions_locked") == 0
 
 
 def test_what_was_tampered_with_parks_and_is_named(start, redis_server, receiver, xadd, ring):

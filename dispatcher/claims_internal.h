@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared by claims.c (watching, leasing) and claims_orphans.c (queues of subscriptions that are gone), by
-// nobody else.
+// Shared by claims.c (leasing), claims_watch.c (who has something due) and claims_orphans.c (queues of subscriptions
+// that are gone), by nobody else.
 #ifndef PETREL_CLAIMS_INTERNAL_H
 #define PETREL_CLAIMS_INTERNAL_H
 
@@ -31,6 +31,8 @@ void claims_add_key(const struct claims *claims, struct redis_command *command, 
                     enum key_name name, const char *suffix);
 // Is the member of a subscription's queue an event's id? If not, somebody else put it there: that is logged.
 bool claims_check_event_id(const char *subscription, struct span event_id);
+// The next look at the shard's `due`.
+void claims_look_in(struct watched_shard *shard, int64_t delay_ms);
 void claims_format_lease(struct worker *worker, char lease[LEASE_SIZE]);
 // `subscription` NULL: one that is gone; everything may be leased.
 struct claim_order {

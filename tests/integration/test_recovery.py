@@ -151,3 +151,22 @@ def test_redis_may_go_again_and_again(durable_redis, start, receiver):
     durable_redis.binary.xadd("petrel:events", {"type": "a.b", "data": "3"})
     wait_until(lambda: receiver.count("/") == 4, 10, "delivered")
     assert petrel.is_running(), petrel.output()
+
+
+def test_outcomes_wait_for_redis_however_many(durable_redis, start, receiver):
+    """More than are sent again at a time; and a Redis that was started again knows no script by its name."""
+    events, subscriptions, enough = 20, 8, 40
+    petrel = start(flags=["--workers", "1", "--retry-schedule", "200ms,200ms,200ms,200ms"], server=durable_redis)
+    calls = [Counted(*[Answer(500, delay_s=2)] * events, Answer(200)) for _ in range(subscriptions)]
+    for number, script in enumerate(calls):
+        receiver.script(f"/{number}", script)
+        petrel.api.subscribe(receiver.url(f"/{number}"))
+    for number in range(events):
+        durable_redis.binary.xadd("petrel:events", {"type": "a.b", "data": str(number)})
+    wait_until(lambda: sum(script.calls for script in calls) >= enough, 10, "under way")
+    durable_redis.kill9()
+    wait_until(lambda: receiver.count() >= enough, 10, "they have failed, and can't be parked")
+    durable_redis.start()
+    wait_until(lambda: durable_redis.is_settled(events), 30, "all are parked, and delivered in the end")
+    for number in range(subscriptions):
+        assert len(set(receiver.accepted(f"/{number}"))) == events

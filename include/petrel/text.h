@@ -22,7 +22,7 @@ bool span_equals(struct span a, struct span b);
 bool span_equals_text(struct span a, const char *b);
 bool span_equals_ignoring_case(struct span a, struct span b); // ASCII only
 bool span_starts_with(struct span a, struct span prefix);
-struct span span_trim(struct span a); // ASCII space and tab at both ends
+struct span span_trim(struct span a);  // ASCII space and tab at both ends
 bool span_is_printable(struct span a); // ASCII without control characters: fit for a terminal
 
 // Cuts the next part of *rest up to `separator`; false when nothing is left.

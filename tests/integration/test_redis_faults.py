@@ -288,11 +288,13 @@ def test_a_slow_redis_is_no_fault(setting):
 def test_what_waits_for_redis_is_bounded(start, redis_server, receiver):
     """One big event to many subscribers, and a Redis that takes no parking: memory doesn't grow with each of them."""
     proxy = Proxy(redis_server.port)
-    petrel = start(flags=["--retry-schedule", ",".join(["1s"] * 30)], server=proxy)
-    count, size = 400, 250_000
-    receiver.script("/many", lambda number: Answer(status=500 if number < 100 else 200, delay_s=0.5))
-    for _ in range(count):
-        petrel.api.subscribe(receiver.url("/many"), ["big"])
+    count, size = 150, 900_000
+    petrel = start(flags=["--retry-schedule", ",".join(["1s"] * 30), "--max-in-flight", "32", "--max-event-bytes",
+                          "1MiB"], server=proxy)
+    receiver.script("/many", lambda number: Answer(status=500 if number < 30 else 200, delay_s=0.5))
+    for _ in range(count - 1):
+        petrel.api.post("/v1/subscriptions", {"url": receiver.url("/many"), "event_types": ["big"]})
+    petrel.api.subscribe(receiver.url("/many"), ["big"])  # waits until the last one, and so all, are known
 
     def refuse_parking(words):
         parks = words[0].upper() in (b"EVALSHA", b"EVAL") and any(b":queue:" in word for word in words[3:10])
@@ -300,7 +302,7 @@ def test_what_waits_for_redis_is_bounded(start, redis_server, receiver):
 
     proxy.refuse_commands = refuse_parking
     redis_server.client.xadd("petrel:events", {"type": "big", "payload": "x" * size})
-    wait_until(lambda: receiver.count("/many") >= 32, 20, "attempts fail")
+    wait_until(lambda: receiver.count("/many") >= 8, 20, "attempts fail")
     most = 0
 
     def look():
@@ -309,7 +311,7 @@ def test_what_waits_for_redis_is_bounded(start, redis_server, receiver):
         return True
 
     stays(look, 3, "Redis takes nothing")
-    assert 5_000_000 < most < 64 * 1024 * 1024, most  # without a bound: all of them, 100 MB
+    assert 5_000_000 < most < 64 * 1024 * 1024, most  # without a bound: nearly all of them, 120 MB
     proxy.heal()
     wait_until(lambda: len(receiver.accepted("/many")) >= count, 20, "everybody gets it")
     wait_until(lambda: redis_server.pending() == 0 and redis_server.totals().get("parked", 0) == 0, 20, "settled")

@@ -67,25 +67,28 @@ def test_reading_stops_below_the_limit_and_nothing_is_lost_beyond_it(start, redi
     assert metrics(petrel)["petrel_data_loss_total"] == 0
 
 
+COUNT = 8  # as many as a subscription that has shown nothing yet gets at once
+
+
 def test_outcomes_wait_until_a_full_redis_takes_them(start, redis_server, receiver):
     """Attempts fail while no write is accepted: their entries stay pending, and park when there is room."""
     petrel = start(flags=RETRIES)
-    receiver.script("/sick", lambda number: Answer(status=500 if number < 60 else 200, delay_s=0.7))
+    receiver.script("/sick", lambda number: Answer(status=500 if number < COUNT else 200, delay_s=0.7))
     receiver.script("/good", [Answer(delay_s=0.7)])
     sick = petrel.api.subscribe(receiver.url("/sick"), ["sick"])["id"]
     petrel.api.subscribe(receiver.url("/good"), ["good"])
     names = {}
     for kind in ("sick", "good"):
-        names[kind] = [f"{kind}-{number}" for number in range(60)]
+        names[kind] = [f"{kind}-{number}" for number in range(COUNT)]
         for name in names[kind]:
             redis_server.client.xadd("petrel:events", {"type": kind, "data": "1", "id": name})
-    wait_until(lambda: metrics(petrel)["petrel_in_flight"] >= 100, 5, "attempts are in flight")
+    wait_until(lambda: metrics(petrel)["petrel_in_flight"] == 2 * COUNT, 5, "attempts are in flight")
     redis_server.client.config_set("maxmemory", 1)
-    wait_until(lambda: receiver.count("/sick") == 60 and receiver.count("/good") == 60, 10, "all have their answer")
+    wait_until(lambda: receiver.count("/sick") == COUNT and receiver.count("/good") == COUNT, 10, "all have their answer")
     # What arrived is acknowledged, full or not; what failed stays where it is.
-    wait_until(lambda: redis_server.pending() == 60, 10, "what failed stays pending")
+    wait_until(lambda: redis_server.pending() == COUNT, 10, "what failed stays pending")
     effort = Effort(petrel)
-    stays(lambda: redis_server.pending() == 60 and redis_server.client.hlen(f"petrel:parked:{sick}") == 0, 1.5,
+    stays(lambda: redis_server.pending() == COUNT and redis_server.client.hlen(f"petrel:parked:{sick}") == 0, 1.5,
           "nothing is acknowledged before it is written")
     effort.assert_no_spin()
     redis_server.client.config_set("maxmemory", 0)
@@ -93,7 +96,7 @@ def test_outcomes_wait_until_a_full_redis_takes_them(start, redis_server, receiv
     wait_until(lambda: redis_server.pending() == 0, 5, "written as soon as there is room")
     assert time.monotonic() - freed < 4
     wait_arrived(receiver, "/sick", names["sick"])
-    wait_until(lambda: redis_server.is_settled(120), 20, "all is settled")
+    wait_until(lambda: redis_server.is_settled(2 * COUNT), 20, "all is settled")
     assert repeats(receiver, "/sick") == 0 and repeats(receiver, "/good") == 0
 
 

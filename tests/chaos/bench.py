@@ -99,7 +99,14 @@ class Bench:
         self.faults = []       # a judge.Held each
         self.names = {}        # subscription id → name
         self.discarded = set()  # pairs whose dead letter the scenario deleted
-        self.load = None
+        self.load = self.receivers = self.redis = None
+        try:
+            self._open(aof, host)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, aof, host):
         self.receivers = Receivers("0.0.0.0" if host != "127.0.0.1" else host)
         self.redis = Redis(self.folder / "redis", aof, "0.0.0.0" if host != "127.0.0.1" else host)
         self.client = self.redis.client
@@ -212,5 +219,7 @@ class Bench:
         for instance in self.instances:
             instance.signal(signal.SIGCONT)
             instance.close()
-        self.receivers.close()
-        self.redis.close()
+        if self.receivers:
+            self.receivers.close()
+        if self.redis:
+            self.redis.close()

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -55,11 +56,12 @@ def launch(scenario, seed, is_long):
         command = [*scenario.wrap, sys.executable, str(HERE / "chaos.py"), "--one", scenario.name, "--seed",
                    str(own_seed), *(["--long"] if is_long else [])]
         with open(folder / "output", "wb") as output:
-            child = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            child = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                     start_new_session=True)
             try:
-                child.wait(1800 if is_long else 240)
+                child.wait(1800 if is_long else 300)
             except subprocess.TimeoutExpired:
-                child.kill()
+                os.killpg(child.pid, signal.SIGKILL)  # with all that it has started
                 child.wait()
         if (folder / "result.json").exists():
             result = json.loads((folder / "result.json").read_text())

@@ -93,8 +93,11 @@ class Held:
                 kind = fields.get("type", "")
                 wanted = TYPES[kind][1] if kind in TYPES else ("own",) if kind.startswith("petrel.") else ()
                 self.fresh |= {(identifier, name) for name in wanted if name not in known}
-        # A lease ends with the tail of its holder's name, its worker and a number.
-        tail = consumers[0].rsplit(":", 1)[0][-12:] if consumers else "-"
+        # A lease ends with the tail of its holder's name, its worker and a number. One that died young may have leases and
+        # no consumer yet.
+        instances = [one.rsplit(":", 1)[0] for one in consumers] + [
+            one for one in client.hkeys("petrel:instances") if f"-{pid}-" in one]
+        tail = instances[0][-12:] if instances else "-"
         self.leased = {(identifier, name) for subscription, name in names.items()
                        for identifier, state in client.hgetall(f"petrel:parked:{subscription}").items()
                        if f" {tail}." in state}

@@ -11,6 +11,9 @@ from bench import Bench, Instance
 from harness.wait import wait_until
 from load import TYPES
 
+GONE = "h"  # type of the events whose subscriber answers 410: nobody counts on them
+assert GONE not in TYPES
+
 
 def _has_died(victim):
     return not victim.is_running()
@@ -35,7 +38,6 @@ def _die_under_load(bench, point, kind):
         if kind == "abort":
             before = sum(name == b"slow" for _, _, name, _, _, _ in bench.receivers.records())
             wait_until(lambda: sum(r[2] == b"slow" for r in bench.receivers.records()) > before, 30, "slow ones too")
-        if kind == "abort":
             bench.note_fault(victim)
         victim.signal(signal.SIGTERM)
     return victim
@@ -47,12 +49,12 @@ def _die_in_admin(bench, point):
     letter, pair = _dead_letter(bench)
     command = point.split(".")[0]
     asked = {
-        "redrive": ("POST", f"/v1/dead-letters/{letter}/redrive"),
-        "discard": ("DELETE", f"/v1/dead-letters/{letter}"),
-        "zrem": ("DELETE", f"/v1/subscriptions/{bench.subscribe('short-lived', 'good', ['never'])}"),
-        "set": ("POST", "/v1/events", {"type": "a", "data": 1}),
-        "del": ("POST", f"/v1/dead-letters/{_without_copy(bench)}/redrive"),  # 409: its key is forgotten
-    }[command]
+        "redrive": lambda: ("POST", f"/v1/dead-letters/{letter}/redrive"),
+        "discard": lambda: ("DELETE", f"/v1/dead-letters/{letter}"),
+        "zrem": lambda: ("DELETE", f"/v1/subscriptions/{bench.subscribe('short-lived', 'good', ['never'])}"),
+        "set": lambda: ("POST", "/v1/events", {"type": "a", "data": 1}),
+        "del": lambda: ("POST", f"/v1/dead-letters/{_without_copy(bench)}/redrive"),  # 409: its key is forgotten
+    }[command]()
     victim = Instance(bench, "admin", (), point).wait_ready()
     if command == "discard":
         bench.discarded.add(pair)
@@ -75,7 +77,7 @@ def _prepare(bench, name, gone):
     """What has to be so that this point is passed at all."""
     if name.startswith("subscription_put"):
         bench.admin.call("POST", f"/v1/subscriptions/{gone}/resume")
-        bench.client.xadd("petrel:events", {"type": "h", "data": "1"})
+        bench.client.xadd("petrel:events", {"type": GONE, "data": "1"})
     if name.startswith("wake"):
         bench.admin.call("POST", f"/v1/subscriptions/{bench.id_of('failing')}/pause")
 
@@ -93,7 +95,7 @@ def run_points(folder, seed, points, events, rate=400):
     bench = Bench(folder, seed)
     begin = time.monotonic()
     try:
-        gone = bench.subscribe("gone", "gone", ["h"])
+        gone = bench.subscribe("gone", "gone", [GONE])
         bench.subscribe("own", "good", ["petrel.*"])
         load = bench.start_load(rate, own_ids=False)
         runs = []
@@ -129,5 +131,3 @@ def run_points(folder, seed, points, events, rate=400):
     finally:
         bench.close()
 
-
-assert "h" not in TYPES

@@ -101,15 +101,19 @@ def main():
         print(f"-- {name}: {ALL[name].__doc__.strip().splitlines()[0]}", flush=True)
         with Bench() as bench:
             bench.flags = flags
-            report["scenarios"][name] = ALL[name](bench, seconds)
-        report["scenarios"][name]["took_s"] = round(time.monotonic() - began, 1)
+            try:
+                result = ALL[name](bench, seconds)
+            except (OSError, RuntimeError, subprocess.SubprocessError) as error:  # the others may still tell something
+                result = {"error": f"{type(error).__name__}: {error}"}
+                print(f"   {result['error']}", flush=True)
+        report["scenarios"][name] = {**result, "took_s": round(time.monotonic() - began, 1)}
     Path(options.json).parent.mkdir(parents=True, exist_ok=True)
     Path(options.json).write_text(json.dumps(report, indent=1) + "\n")
     print()
     print("\n".join(table(report["scenarios"])))
     print(f"\n{report['machine']['cpu']}, {report['machine']['cores']} cores; load before: "
           f"{report['machine']['load_before']:.1f}; all numbers: {options.json}")
-    passed = failed = 0
+    passed, failed = 0, sum("error" in result for result in report["scenarios"].values())
     for what, measured, recorded, holds in judge(report["scenarios"]):
         passed, failed = passed + holds, failed + (not holds)
         if not holds:

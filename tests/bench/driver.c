@@ -3,9 +3,10 @@
 // it was made.
 //
 //   driver --redis-port P --events N [--rate PER_SECOND] [--bytes B] [--types T] [--stream KEY] [--atomic 1]
+//          [--ahead A]
 //
 // With --atomic all events appear at one moment (MULTI, EXEC): whoever reads them has had no part of the machine
-// while they were made.
+// while they were made. With --ahead at most A events are unread or pending at any time: a steady backlog.
 //
 // Type i of T is "bench.<i>", in turn. Prints {"events":…,"seconds":…,"late_us":…}: late is how far behind its plan
 // the pacing was at worst.
@@ -119,6 +120,45 @@ static void execute(struct driver *driver)
     }
 }
 
+// How many events the group has before it or in its hands; a reply is some 200 bytes.
+static int64_t in_system(struct driver *asker)
+{
+    char in[4096];
+    size_t size = 0;
+    asker->out_size =
+        (size_t)snprintf(asker->out, 256, "*3\r\n$5\r\nXINFO\r\n$6\r\nGROUPS\r\n$%zu\r\n%s\r\n",
+                         strlen(asker->stream), asker->stream);
+    if (send(asker->fd, asker->out, asker->out_size, 0) < 0)
+        bench_die("send");
+    for (;;) {
+        ssize_t got = recv(asker->fd, in + size, sizeof in - 1 - size, 0);
+        if (got <= 0)
+            bench_die("XINFO");
+        size += (size_t)got;
+        in[size] = '\0';
+        const char *pending = strstr(in, "pending\r\n:"), *lag = strstr(in, "lag\r\n:");
+        if (pending && lag && strchr(lag + 6, '\n'))
+            return strtoll(pending + 10, NULL, 10) + strtoll(lag + 6, NULL, 10);
+    }
+}
+
+static void keep_ahead(struct driver *driver, int64_t events, int64_t ahead, int port)
+{
+    struct driver asker = {.stream = driver->stream, .out = malloc(256)};
+    connect_to(&asker, port);
+    while (driver->made < events) {
+        int64_t room = ahead - in_system(&asker);
+        for (int i = 0; i < BATCH && i < room && driver->made < events; i++)
+            add_event(driver);
+        if (driver->out_size)
+            flush(driver);
+        if (room < BATCH)
+            nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
+    }
+    close(asker.fd);
+    free(asker.out);
+}
+
 static int64_t pace(struct driver *driver, int64_t events, double rate)
 {
     int64_t begin_ns = bench_mono_ns(), late_ns = 0;
@@ -148,6 +188,7 @@ static int64_t pace(struct driver *driver, int64_t events, double rate)
 int main(int argc, char **argv)
 {
     int64_t events = bench_number(argc, argv, "--events", 1000);
+    int64_t ahead = bench_number(argc, argv, "--ahead", 0);
     int64_t rate = bench_number(argc, argv, "--rate", 0), late_us = 0;
     struct driver driver = {
         .bytes = (size_t)bench_number(argc, argv, "--bytes", 1000),
@@ -168,6 +209,8 @@ int main(int argc, char **argv)
         if (recv(driver.fd, in, sizeof in, 0) <= 0) // "+OK"
             bench_die("MULTI");
     }
+    if (ahead)
+        keep_ahead(&driver, events, ahead, (int)bench_number(argc, argv, "--redis-port", 6379));
     if (rate)
         late_us = pace(&driver, events, (double)rate);
     while (driver.made < events) {

@@ -145,8 +145,10 @@ const char *guard_refuse_url(const struct guard *guard, const struct url *url)
     const char *why = refuse_port(guard, url->port);
     if (why)
         return why;
-    if (!is_own_machine(span_of(url->host)))
+    if (url->is_address)
         return refuse_text(guard, url->host);
+    if (!is_own_machine(span_of(url->host)))
+        return NULL;
     // Either of its addresses may be the one that answers.
     return refuse_text(guard, "127.0.0.1") ? refuse_text(guard, "::1") : NULL;
 }

@@ -308,6 +308,10 @@ struct dispatcher *dispatcher_start(const struct dispatcher_options *options, ch
             abort();
         }
     }
+    if (engine->has_proxy)
+        log_warn("requests go through a proxy, which resolves the names: it has to keep them out of "
+                 "its own network",
+                 LOG_STR("proxy", engine->proxy.text));
     log_info("dispatcher started", LOG_STR("instance", engine->instance),
              LOG_INT("workers", engine->worker_count),
              LOG_INT("max_in_flight", engine->slots * engine->worker_count));

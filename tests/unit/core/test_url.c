@@ -83,6 +83,9 @@ TEST(accepted_and_normalised)
         CHECK_STR(url.host, cases[i].host);
         CHECK_INT(url.port, cases[i].port);
         CHECK_INT(url.is_https, strncmp(cases[i].text, "https:", 6) == 0);
+        bool is_address = strchr(cases[i].host, ':') ||
+                          strspn(cases[i].host, "0123456789.") == strlen(cases[i].host);
+        CHECK_ROW(url.is_address == is_address, cases[i].given);
         check_normal(&url);
     }
 }

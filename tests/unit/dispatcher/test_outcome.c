@@ -51,6 +51,7 @@ TEST(transport_errors)
         {ATTEMPT_DNS, VERDICT_RETRY, "dns"},
         {ATTEMPT_CONNECT_REFUSED, VERDICT_RETRY, "connect_refused"},
         {ATTEMPT_CONNECT, VERDICT_RETRY, "connect"},
+        {ATTEMPT_PROXY, VERDICT_RETRY, "proxy"},
         {ATTEMPT_TLS_CERTIFICATE, VERDICT_RETRY, "tls_certificate"},
         {ATTEMPT_TLS, VERDICT_RETRY, "tls"},
         {ATTEMPT_RESET, VERDICT_RETRY, "connection_reset"},

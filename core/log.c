@@ -7,6 +7,7 @@
 #include "petrel/log.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,18 +21,24 @@ enum {
     LINE_END_BYTES = 2 // "}" and the newline
 };
 
-static enum log_level configured_level = LOG_LEVEL_INFO;
-static enum log_format configured_format = LOG_FORMAT_LOGFMT;
+// A reload sets the level while threads log; the format stays, a line is written in one.
+static atomic_int configured_level = LOG_LEVEL_INFO;
+static atomic_int configured_format = LOG_FORMAT_LOGFMT;
 
 void log_configure(enum log_level level, enum log_format format)
 {
-    configured_level = level;
-    configured_format = format;
+    atomic_store_explicit(&configured_level, (int)level, memory_order_relaxed);
+    atomic_store_explicit(&configured_format, (int)format, memory_order_relaxed);
 }
 
 bool log_is_on(enum log_level level)
 {
-    return level >= configured_level;
+    return (int)level >= atomic_load_explicit(&configured_level, memory_order_relaxed);
+}
+
+static bool is_format(enum log_format format)
+{
+    return atomic_load_explicit(&configured_format, memory_order_relaxed) == (int)format;
 }
 
 static const char *level_text(enum log_level level)
@@ -76,7 +83,7 @@ static void append_value(struct text *line, struct span value)
 {
     bool is_cut;
     value = cut(value, &is_cut);
-    if (configured_format == LOG_FORMAT_LOGFMT && !is_cut && is_bare(value)) {
+    if (is_format(LOG_FORMAT_LOGFMT) && !is_cut && is_bare(value)) {
         text_append_span(line, value);
         return;
     }
@@ -89,7 +96,7 @@ static void append_value(struct text *line, struct span value)
 
 static void append_name(struct text *line, const char *name)
 {
-    bool is_json = configured_format == LOG_FORMAT_JSON;
+    bool is_json = is_format(LOG_FORMAT_JSON);
     if (line->size > (is_json ? 1U : 0U))
         text_append_char(line, is_json ? ',' : ' ');
     if (is_json)
@@ -134,7 +141,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     timestamp_format(clock_wall_ms(), time);
     struct text line;
     text_init(&line, LINE_MAX_BYTES - LINE_END_BYTES);
-    if (configured_format == LOG_FORMAT_JSON)
+    if (is_format(LOG_FORMAT_JSON))
         text_append_char(&line, '{');
     append_field(&line, &LOG_STR("time", time));
     append_field(&line, &LOG_STR("level", level_text(level)));
@@ -142,7 +149,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     for (; fields->key; fields++)
         append_field(&line, fields);
     line.max_bytes += LINE_END_BYTES;
-    text_append_string(&line, configured_format == LOG_FORMAT_JSON ? "}\n" : "\n");
+    text_append_string(&line, is_format(LOG_FORMAT_JSON) ? "}\n" : "\n");
     write_all(line.data ? line.data : "\n", line.data ? line.size : 1);
     text_fini(&line);
 }

@@ -24,7 +24,8 @@ struct log_field {
 #define LOG_INT(k, v)                                                                              \
     ((struct log_field){.key = (k), .kind = LOG_VALUE_INT, .number = (int64_t)(v)})
 
-void log_configure(enum log_level level, enum log_format format); // before threads start
+// The level at any time; the format before threads start.
+void log_configure(enum log_level level, enum log_format format);
 bool log_is_on(enum log_level level);
 
 // time=… level=… event="…" key=value …; `event` is a short constant sentence. Long values are cut.

@@ -174,4 +174,37 @@ TEST(open_files_are_counted_against_attempts)
     CHECK_INT(report.items[1].level, CHECK_WARN);
 }
 
+TEST(how_secrets_lie)
+{
+    static const struct {
+        const char *name, *key;
+        struct store_encryption encryption;
+        enum check_level level;
+        const char *part;
+    } rows[] = {
+        {"no ring", NULL, {.subscriptions = 3, .plain = 3}, CHECK_WARN, "off"},
+        {"no ring, nothing yet", NULL, {.subscriptions = 0}, CHECK_WARN, "off"},
+        {"all current", "k1", {.subscriptions = 3}, CHECK_OK, "key k1; of 3 subscriptions 0"},
+        {"some plain", "k1", {.subscriptions = 3, .plain = 1}, CHECK_WARN, "1 unencrypted"},
+        {"some old", "k1", {.subscriptions = 3, .old = 2}, CHECK_WARN, "2 under old keys"},
+        {"a key is missing",
+         "k1",
+         {.subscriptions = 3, .unknown = 1, .locked = "sub_1", .why = "because"},
+         CHECK_FAIL,
+         "1 of 3 subscriptions don't open; sub_1: because"},
+        {"damaged, and no ring",
+         NULL,
+         {.subscriptions = 3, .damaged = 2, .locked = "sub_2", .why = "because"},
+         CHECK_FAIL,
+         "2 of 3"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct check_report report = {.count = 0};
+        check_encryption(&report, &rows[i].encryption, rows[i].key);
+        const struct check_finding *finding = find(&report, "encryption");
+        CHECK_ROW(finding && finding->level == rows[i].level, rows[i].name);
+        CHECK_ROW(finding && strstr(finding->value, rows[i].part) != NULL, rows[i].name);
+    }
+}
+
 UNIT_MAIN()

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "core_dumps.h"
 #include "help.h"
 #include "own_arguments.h"
 #include "petrel/log.h"
@@ -87,6 +88,8 @@ static bool load_config(struct run *run, int *argc, char **argv)
         return false;
     }
     log_configure(run->config->log_level, run->config->log_format);
+    if (run->config->core_dumps)
+        core_dumps_enable();
     return true;
 }
 
@@ -203,6 +206,7 @@ static int run_program(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    core_dumps_disable();
     // A subscriber, an API client or a pager that goes away must not end the process.
     signal(SIGPIPE, SIG_IGN);
     struct own_arguments own;

@@ -486,6 +486,16 @@ const struct config_entry config_entries[] = {
             "32 bytes>\", the first one current. Read again on SIGHUP. Empty: they lie there unencrypted.",
     },
     {
+        .key = "core_dumps",
+        .flag = "--core-dumps",
+        .environment = "PETREL_CORE_DUMPS",
+        .type = CONFIG_BOOL,
+        FIELD(core_dumps),
+        .default_text = "no",
+        .meaning = "A crash may leave a core dump, and debuggers of the same user may attach. Secrets "
+                   "and bodies can be read in it.",
+    },
+    {
         .key = "log_level",
         .flag = "--log-level",
         .environment = "PETREL_LOG_LEVEL",

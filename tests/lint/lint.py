@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import attacks  # noqa: E402
 import fault_points  # noqa: E402
+import binary  # noqa: E402
 import layers  # noqa: E402
 import text  # noqa: E402
 import tools  # noqa: E402
@@ -33,6 +34,7 @@ CHECKS = {
     "format": tools.check_format,
     "headers": tools.check_headers,
     "configuration": tools.check_configuration,
+    "hardening": binary.check_hardening,
     "tidy": tools.check_tidy,
 }
 

@@ -6,6 +6,7 @@ The last line is "N passed, N failed".
 """
 
 import json
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -363,6 +364,49 @@ class Configuration(LintTest):
             CHECKS["configuration"](self.write({"docs/configuration.md": ""}))
 
 
+class Hardening(LintTest):
+    GOOD = ("-O2", "-fPIE", "-pie", "-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=3", "-Wl,-z,relro",
+            "-Wl,-z,now", "-Wl,-z,noexecstack")
+    PROGRAM = """#include <string.h>
+    int main(int argc, char **argv) { char a[64]; memcpy(a, argv[0], argc); return a[argc]; }
+    """
+
+    def faults(self, *flags, more=""):
+        tree = self.write({"core/a.c": self.PROGRAM + more})
+        command = ["cc", *self.GOOD, *flags, "core/a.c", "-o", "build/release/petrel"]
+        subprocess.run(command, cwd=self.root, check=True, stderr=subprocess.DEVNULL)
+        commands = [{"directory": str(self.root), "command": " ".join(command), "file": str(self.root / "core/a.c")}]
+        (self.root / "build/release/compile_commands.json").write_text(json.dumps(commands))
+        return [finding.message for finding in CHECKS["hardening"](tree)]
+
+    def assert_one(self, message, *flags, more=""):
+        found = self.faults(*flags, more=more)
+        self.assertEqual(len(found), 1, found)
+        self.assertIn(message, found[0])
+
+    def test_each_fault(self):
+        self.assertEqual(self.faults(), [])
+        self.assert_one("PIE", "-fno-pie", "-no-pie")
+        self.assert_one("RELRO isn't full", "-Wl,-z,lazy")
+        self.assert_one("executable stack", "-Wl,-z,execstack")
+        self.assert_one("RPATH", "-Wl,-rpath,/opt")
+        self.assert_one("stack protector", "-fno-stack-protector")
+        self.assert_one("writable and executable",
+                        more='__asm__(".section .wx,\\"awx\\",@progbits\\n.byte 0\\n.previous");\n')
+        found = self.faults("-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=0")
+        self.assertTrue(any("fortified" in message for message in found), found)
+        self.assertIn("has no segment", self.faults("-Wl,-z,norelro")[0])
+
+    def test_without_fortify_in_the_command(self):
+        tree = self.write({"core/a.c": self.PROGRAM})
+        subprocess.run(["cc", *self.GOOD, "core/a.c", "-o", "build/release/petrel"], cwd=self.root, check=True)
+        self.assertEqual([finding.path for finding in CHECKS["hardening"](tree)], ["core"])
+
+    def test_not_built(self):
+        with self.assertRaises(CheckError):
+            CHECKS["hardening"](self.write({"core/a.c": ""}))
+
+
 class Rest(unittest.TestCase):
     def test_blank_keeps_lines(self):
         text = 'a("b\\"c" /* d\n e */); // f\n\'"\' g\n'
@@ -371,7 +415,8 @@ class Rest(unittest.TestCase):
     def test_every_check_is_tested(self):
         tested = {"arrows": Arrows, "confinement": Confinement, "banned": Banned, "licence": Licence,
                   "leftovers": Leftovers, "machine": MachinePaths, "scripts": Scripts, "points": FaultPoints, "attacks": Attacks,
-                  "format": Format, "headers": Headers, "configuration": Configuration, "tidy": Tidy}
+                  "format": Format, "headers": Headers, "configuration": Configuration, "hardening": Hardening,
+                  "tidy": Tidy}
         self.assertEqual(tested.keys(), CHECKS.keys())
 
 

@@ -28,12 +28,13 @@ static struct config *load(struct span file, char error[CONFIG_ERROR_SIZE])
     return config;
 }
 
-// A value may be longer than a line: lists go on after their commas.
+// A value may be longer than a line: lists go on after their commas. Spaces where a line goes on would be lost.
 static void append_value(struct text *file, struct span value)
 {
     for (size_t i = 0; i < value.size; i++) {
         text_append_char(file, value.data[i]);
-        if (value.data[i] == ',' && i + 1 < value.size)
+        if (value.data[i] == ',' && i + 1 < value.size && value.data[i + 1] != ' ' &&
+            value.data[i + 1] != '\t')
             text_append_string(file, "\n  ");
     }
 }

@@ -11,7 +11,8 @@ static void set(rlim_t soft, unsigned long is_dumpable)
     struct rlimit limit;
     if (getrlimit(RLIMIT_CORE, &limit) == 0) {
         limit.rlim_cur = soft < limit.rlim_max ? soft : limit.rlim_max;
-        setrlimit(RLIMIT_CORE, &limit); // lowering, or raising up to the hard limit, is always allowed
+        setrlimit(RLIMIT_CORE,
+                  &limit); // lowering, or raising up to the hard limit, is always allowed
     }
     prctl(PR_SET_DUMPABLE, is_dumpable, 0UL, 0UL, 0UL);
 }

@@ -492,8 +492,9 @@ const struct config_entry config_entries[] = {
         .type = CONFIG_BOOL,
         FIELD(core_dumps),
         .default_text = "no",
-        .meaning = "A crash may leave a core dump, and debuggers of the same user may attach. Secrets "
-                   "and bodies can be read in it.",
+        .meaning =
+            "A crash may leave a core dump, and debuggers of the same user may attach. Secrets "
+            "and bodies can be read in it.",
     },
     {
         .key = "log_level",

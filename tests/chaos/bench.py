@@ -81,8 +81,10 @@ class Instance(Child):
         wait_until(self.is_ready, 30, "petrel is ready")
         return self
 
-    def call(self, method, path, body=None, key=None):
-        headers = {"authorization": f"Bearer {ADMIN_KEY}", **({"idempotency-key": key} if key else {})}
+    def call(self, method, path, body=None, token=None, idempotency_key=None):
+        headers = {"authorization": f"Bearer {token or ADMIN_KEY}"}
+        if idempotency_key and method != "GET":
+            headers["idempotency-key"] = idempotency_key
         return requests.request(method, f"http://127.0.0.1:{self.port}{path}", json=body, timeout=10, headers=headers)
 
 

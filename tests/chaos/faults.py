@@ -6,8 +6,11 @@ import time
 
 from bench import DEFAULTS, Bench
 from harness.wait import wait_until
+from judge import Outage
 from lossy import LossyLink
 from proxy import Proxy
+
+LEASE_LEFT_S = 2.5  # a lease of 6 s, renewed every 2 s, less what its holder needs to be back and write
 
 
 def _finish(bench, more=None):
@@ -42,7 +45,8 @@ def storm(folder, seed, kills, rate):
 
 def restart_redis(folder, seed, restarts, rate, aof):
     """With `always` it is killed: what was answered is on the disk. With `everysec` it is asked to stop: Redis's own
-    promise leaves out the last second of a Redis that is killed. No dispatcher dies: nothing may be repeated."""
+    promise leaves out the last second of a Redis that is killed. No dispatcher dies: nothing may be repeated, unless Redis
+    was away for longer than leases last."""
     bench = Bench(folder, seed, aof=aof)
     recovery = []
     try:
@@ -52,12 +56,15 @@ def restart_redis(folder, seed, restarts, rate, aof):
         load = bench.start_load(rate)
         for _ in range(restarts):
             time.sleep(1 + bench.random.random() * 2)
+            begin = time.monotonic()
             bench.redis.signal(signal.SIGKILL if aof == "always" else signal.SIGTERM)
             bench.redis.process.wait(30)
             time.sleep(bench.random.random() * 2)
             before = bench.receivers.count()
             bench.redis.start()
             back = time.monotonic()
+            if back - begin > LEASE_LEFT_S:
+                bench.faults.append(Outage(begin, back + 2))
             wait_until(lambda: bench.receivers.count() > before + 5, 20, "deliveries go on")
             recovery.append(round(time.monotonic() - back, 2))
         assert load.errors, "the producer has seen that Redis was away"

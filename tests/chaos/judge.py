@@ -111,14 +111,30 @@ class Held:
     def __contains__(self, pair):
         return pair in self.fresh or pair in self.leased
 
+    def explains(self, pair, _):
+        return pair in self
+
     def __len__(self):
         return len(self.fresh) + len(self.leased)
+
+
+class Outage:
+    """Redis was away. Outcomes wait in memory; a lease that ends meanwhile may be another's before they are written."""
+
+    def __init__(self, begin, end):
+        self.begin, self.end = begin, end
+
+    def __len__(self):
+        return 0
+
+    def explains(self, _, times):
+        return any(arrived <= self.end and self.begin <= answered + 0.5 for arrived, answered in times)
 
 
 def repeats(records, faults):
     """(repeats, [those not explained], seconds between the answer and the fault, the longest of the explained ones).
 
-    faults: a Held for each time an instance died or stood still. A pair may be repeated once for each of them that had it
+    faults: a Held for each time an instance died or stood still, an Outage for each time Redis did. A pair may be repeated once for each of them that had it
     in hand. The seconds say how soon petrel writes down what has arrived: on a busy machine, how late it looked.
     """
     count, unexplained, oldest = 0, [], 0.0
@@ -126,7 +142,7 @@ def repeats(records, faults):
         if len(times) < 2:
             continue
         count += len(times) - 1
-        held = [fault for fault in faults if pair in fault]
+        held = [fault for fault in faults if fault.explains(pair, times[:-1])]
         if len(held) < len(times) - 1:
             unexplained.append((pair, times))
         else:

@@ -11,6 +11,7 @@ from bench import Bench, Instance
 from harness.wait import wait_until
 from load import TYPES
 
+NEW_KEY = {"name": "chaos", "scope": "read"}
 GONE = "h"  # type of the events whose subscriber answers 410: nobody counts on them
 assert GONE not in TYPES
 
@@ -52,17 +53,24 @@ def _die_in_admin(bench, point):
         "redrive": lambda: ("POST", f"/v1/dead-letters/{letter}/redrive"),
         "discard": lambda: ("DELETE", f"/v1/dead-letters/{letter}"),
         "zrem": lambda: ("DELETE", f"/v1/subscriptions/{bench.subscribe('short-lived', 'good', ['never'])}"),
+        "api_key_put": lambda: ("POST", "/v1/keys", NEW_KEY),
+        "hset": lambda: ("GET", "/v1/subscriptions", None, _new_key(bench)),  # when a key was used last
         "set": lambda: ("POST", "/v1/events", {"type": "a", "data": 1}),
         "del": lambda: ("POST", f"/v1/dead-letters/{_without_copy(bench)}/redrive"),  # 409: its key is forgotten
     }[command]()
+    method, path, body, token = (*asked, None, None)[:4]
     victim = Instance(bench, "admin", (), point).wait_ready()
     if command == "discard":
         bench.discarded.add(pair)
     try:
-        victim.call(*asked, key=point)
+        victim.call(method, path, body, token, point if command in ("set", "del") else None)
     except requests.RequestException:
         pass  # its death
     return victim
+
+
+def _new_key(bench):
+    return bench.admin.call("POST", "/v1/keys", NEW_KEY).json()["key"]
 
 
 def _without_copy(bench):

@@ -73,8 +73,7 @@ def check_fault_points(tree):
     used = _transitions(tree)
     placed = {name: (path, line) for path, code in _sources(tree) for line, name in _found(code, _PLACE)}
     findings = _check_hooks(tree)
-    commands = {**table["COMMANDS"], **table.get("UNREACHED", {})}
-    for kind, present, rows in (("change of state", used, commands), ("fault point", placed, table["PLACES"])):
+    for kind, present, rows in (("change of state", used, table["COMMANDS"]), ("fault point", placed, table["PLACES"])):
         findings += [Finding(*present[name], f"{kind} {name}: no row in {TABLE}") for name in present.keys() - rows.keys()]
         findings += [Finding(TABLE, 1, f"{kind} {name}: not in the sources any more") for name in rows.keys() - present.keys()]
     return sorted(findings)

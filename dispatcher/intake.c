@@ -322,13 +322,9 @@ void intake_destroy(struct intake **intake)
     struct arrival *arrival, *next;
     HASH_ITER (hh, (*intake)->by_key, arrival, next) {
         HASH_DEL((*intake)->by_key, arrival); // NOLINT(clang-analyzer-unix.Malloc): uthash
+        intake_drop_arrived(*intake, arrival);
         event_destroy(&arrival->event);
         free(arrival);
-    }
-    while ((*intake)->arrived_first) {
-        struct delivery *delivery = (*intake)->arrived_first;
-        (*intake)->arrived_first = delivery->next;
-        delivery_destroy(&delivery);
     }
     free(*intake);
     *intake = NULL;

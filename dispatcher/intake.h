@@ -28,6 +28,8 @@ struct arrival {
     uint32_t ordered;     // deliveries of ordered subscriptions not parked yet
     bool is_acknowledged; // by a script, together with the parking of its only delivery
     bool is_gone;         // out of hand, but a review under way may still name it as pending
+    struct delivery *arrived_first; // parts that have arrived while others haven't, not noted in Redis
+    struct arrival *next_to_note, *previous_to_note; // while there are any
     struct arrival *next_in_batch;
     struct arrival *next_held;
 };

@@ -87,24 +87,41 @@ void intake_on_acknowledged(struct intake *intake, struct arrival *arrival)
 
 // ---- settling
 
-static void drop_arrived(struct intake *intake, const struct arrival *arrival)
+static void keep_arrived(struct intake *intake, struct arrival *arrival, struct delivery *delivery)
 {
-    struct delivery **link = &intake->arrived_first;
-    while (*link) {
-        struct delivery *delivery = *link;
-        if (delivery->arrival == arrival) {
-            *link = delivery->next;
-            delivery_destroy(&delivery);
-        } else {
-            link = &delivery->next;
-        }
+    if (!arrival->arrived_first) {
+        arrival->previous_to_note = NULL;
+        arrival->next_to_note = intake->to_note_first;
+        if (intake->to_note_first)
+            intake->to_note_first->previous_to_note = arrival;
+        intake->to_note_first = arrival;
+    }
+    delivery->next = arrival->arrived_first;
+    arrival->arrived_first = delivery;
+    if (!uv_is_active((uv_handle_t *)&intake->note_timer))
+        uv_timer_start(&intake->note_timer, intake_on_note_timer, NOTE_MS, 0);
+}
+
+void intake_drop_arrived(struct intake *intake, struct arrival *arrival)
+{
+    if (!arrival->arrived_first)
+        return;
+    if (arrival->previous_to_note)
+        arrival->previous_to_note->next_to_note = arrival->next_to_note;
+    else
+        intake->to_note_first = arrival->next_to_note;
+    if (arrival->next_to_note)
+        arrival->next_to_note->previous_to_note = arrival->previous_to_note;
+    while (arrival->arrived_first) {
+        struct delivery *delivery = arrival->arrived_first;
+        arrival->arrived_first = delivery->next;
+        delivery_destroy(&delivery);
     }
 }
 
 static void settle(struct intake *intake, struct arrival *arrival)
 {
-    if (arrival->fan_out > 1)
-        drop_arrived(intake, arrival);
+    intake_drop_arrived(intake, arrival);
     // A stuck one stays pending in Redis until somebody takes it over.
     if (arrival->is_stuck || (arrival->is_acknowledged && !arrival->has_record))
         let_go(intake, arrival);
@@ -115,12 +132,11 @@ static void settle(struct intake *intake, struct arrival *arrival)
 void intake_on_note_timer(uv_timer_t *timer)
 {
     struct intake *intake = timer->data;
-    while (intake->arrived_first) {
-        struct delivery *delivery = intake->arrived_first;
-        intake->arrived_first = delivery->next;
-        delivery->arrival->has_record = true;
-        ledger_note_arrived(intake->worker->ledger, delivery->event, delivery->subscription_id);
-        delivery_destroy(&delivery);
+    while (intake->to_note_first) {
+        struct arrival *arrival = intake->to_note_first;
+        arrival->has_record = true;
+        ledger_note_arrived(intake->worker->ledger, arrival->event, arrival->arrived_first);
+        intake_drop_arrived(intake, arrival);
     }
 }
 
@@ -157,10 +173,7 @@ void intake_on_returned(struct intake *intake, struct delivery *delivery)
         break;
     }
     if (must_note) {
-        delivery->next = intake->arrived_first;
-        intake->arrived_first = delivery;
-        if (!uv_is_active((uv_handle_t *)&intake->note_timer))
-            uv_timer_start(&intake->note_timer, intake_on_note_timer, NOTE_MS, 0);
+        keep_arrived(intake, arrival, delivery);
     } else {
         delivery_destroy(&delivery);
     }

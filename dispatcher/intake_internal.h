@@ -24,12 +24,12 @@ struct intake {
     uint32_t review_shard;
     char review_from[EVENT_ENTRY_ID_SIZE];
 
-    struct arrival *by_key;         // uthash; everything in hand
-    size_t in_hand;                 // arrivals
-    size_t fanned_out;              // deliveries not back yet
-    size_t unanswered;              // other commands under way
-    struct reap *waiting_reaps;     // for room; until it comes nothing new is read
-    struct delivery *arrived_first; // arrived parts of arrivals still pending, to be noted
+    struct arrival *by_key;        // uthash; everything in hand
+    size_t in_hand;                // arrivals
+    size_t fanned_out;             // deliveries not back yet
+    size_t unanswered;             // other commands under way
+    struct reap *waiting_reaps;    // for room; until it comes nothing new is read
+    struct arrival *to_note_first; // those with parts that have arrived and are to be noted
     uv_timer_t note_timer, retry_timer;
 
     // intake_fresh.c: arrivals that wait for a newer table of subscriptions
@@ -56,6 +56,8 @@ void intake_end_waiting_reaps(struct intake *intake);
 void intake_add_key(const struct intake *intake, struct redis_command *command, uint32_t shard,
                     enum key_name name, const char *suffix);
 void intake_on_note_timer(uv_timer_t *timer);
+// Forgets the parts of an arrival that are waiting to be noted.
+void intake_drop_arrived(struct intake *intake, struct arrival *arrival);
 // Matches and sends out. `settled`: the deliveries done before, or NULL.
 void intake_fan_out(struct intake *intake, struct arrival *arrival, redis_reply *settled);
 void intake_on_read_ended(struct intake *intake);

@@ -16,6 +16,7 @@
 enum {
     BACKLOG_MAX_BYTES = 64 * 1024 * 1024, // of the process; docs/reliability.md states it
     ACKNOWLEDGE_BATCH = 64,
+    NOTE_AT_MOST = 500, // subscriptions in one command
     FLUSH_MS = 2,
     FANNED_MAX_BYTES = 8192, // of entry ids per ZADD
 };
@@ -200,18 +201,22 @@ void ledger_mark_fanned(struct ledger *ledger, struct arrival *arrival)
     flush_soon(ledger);
 }
 
-void ledger_note_arrived(struct ledger *ledger, const struct event *event, const char *subscription)
+void ledger_note_arrived(struct ledger *ledger, const struct event *event,
+                         const struct delivery *arrived)
 {
-    struct redis_command *command = redis_command_create_script(SCRIPT_NOTE);
-    struct key events = format_key(ledger, event->shard, KEY_EVENTS, "");
-    struct key settled = format_key(ledger, event->shard, KEY_SETTLED, event->entry_id);
-    redis_command_add_key(command, &events);
-    redis_command_add_key(command, &settled);
-    redis_command_add_text(command, KEYS_GROUP);
-    redis_command_add_text(command, event->entry_id);
-    add_own_consumer(ledger, command);
-    redis_command_add_text(command, subscription);
-    redis_link_send_reliably(ledger->worker->commands, &command, NULL, NULL);
+    while (arrived) {
+        struct redis_command *command = redis_command_create_script(SCRIPT_NOTE);
+        struct key events = format_key(ledger, event->shard, KEY_EVENTS, "");
+        struct key settled = format_key(ledger, event->shard, KEY_SETTLED, event->entry_id);
+        redis_command_add_key(command, &events);
+        redis_command_add_key(command, &settled);
+        redis_command_add_text(command, KEYS_GROUP);
+        redis_command_add_text(command, event->entry_id);
+        add_own_consumer(ledger, command);
+        for (int i = 0; arrived && i < NOTE_AT_MOST; i++, arrived = arrived->next)
+            redis_command_add_text(command, arrived->subscription_id);
+        redis_link_send_reliably(ledger->worker->commands, &command, NULL, NULL);
+    }
 }
 
 void ledger_reject(struct ledger *ledger, struct arrival *arrival, const char *reason)

@@ -65,8 +65,10 @@ void ledger_mark_fanned(struct ledger *ledger, struct arrival *arrival);
 
 // Acknowledges an entry (soon, in a batch); intake_on_acknowledged is called when Redis has it.
 void ledger_acknowledge(struct ledger *ledger, struct arrival *arrival);
-// Notes that one delivery of a still pending arrival has arrived, for whoever takes over after a crash.
-void ledger_note_arrived(struct ledger *ledger, const struct event *event, const char *subscription);
+// Notes that these deliveries (a list by `next`, borrowed until return) of a still pending arrival have arrived, for
+// whoever takes over after a crash.
+void ledger_note_arrived(struct ledger *ledger, const struct event *event,
+                         const struct delivery *arrived);
 // Moves an entry that is no event to `rejected`, then intake_on_acknowledged.
 void ledger_reject(struct ledger *ledger, struct arrival *arrival, const char *reason);
 // Adds to the attempts log; an entry may be lost with the connection, none is there twice.

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -95,6 +96,8 @@ def main():
     seconds = options.seconds or (1.0 if options.quick else 4.0)
     flags = [flag for flag in options.petrel.split(",") if flag]
 
+    # As for Ctrl-C: what was started ends with us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     report = {"machine": machine(), "seconds": seconds, "scenarios": {}}
     for name in names:
         began = time.monotonic()

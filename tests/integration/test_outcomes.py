@@ -198,7 +198,7 @@ RETRY_AFTER = [
     (500, "7200", 2 * HOUR_MS, 2 * HOUR_MS),
     (302, "7200", 2 * HOUR_MS, 2 * HOUR_MS),
     (503, "999999999999", 24 * HOUR_MS, 24 * HOUR_MS),
-    (503, "99999999999999999999999999", 0.8 * HOUR_MS, 1.2 * HOUR_MS),
+    (503, "99999999999999999999999999", 24 * HOUR_MS, 24 * HOUR_MS),
     (503, "1", 0.8 * HOUR_MS, 1.2 * HOUR_MS),  # never sooner than the schedule
     (503, "0", 0.8 * HOUR_MS, 1.2 * HOUR_MS),
     (503, "-5", 0.8 * HOUR_MS, 1.2 * HOUR_MS),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the dispatchers wrote down: /v1/attempts, /v1/subscriptions/{id}/attempts and /v1/rejected-events.
+// What the dispatchers wrote down: /v1/attempts and /v1/subscriptions/{id}/attempts.
 #include "petrel/clock.h"
 #include "routes.h"
 #include "views.h"
@@ -71,30 +71,4 @@ void route_attempts_list_of_subscription(struct exchange *exchange)
     subscription_unref(&found);
     filter.subscription = exchange->id;
     list_attempts(exchange, &filter, limit);
-}
-
-void route_rejected_list(struct exchange *exchange)
-{
-    static const char *const known[] = {"limit", "cursor", NULL};
-    struct field_errors errors = {.count = 0};
-    struct store_rejected_list list = {.count = 0};
-    query_check(&exchange->query, known, &errors);
-    size_t limit = query_limit(&exchange->query, &errors);
-    if (!exchange_accept(exchange, &errors))
-        return;
-    enum store_result result = store_list_rejected(
-        exchange->store, query_text(&exchange->query, "cursor"), limit, &list, &errors);
-    if (result != STORE_OK) {
-        exchange_fail(exchange, result, "rejected event", &errors);
-        return;
-    }
-    struct text *out = exchange_begin_json(exchange, 200);
-    text_append_string(out, "{\"items\":[");
-    for (size_t i = 0; i < list.count; i++) {
-        if (i > 0)
-            text_append_char(out, ',');
-        view_rejected(&list.items[i], out);
-    }
-    view_end_list(list.next_cursor, out);
-    store_rejected_fini(&list);
 }

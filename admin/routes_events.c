@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// POST /v1/events and GET /v1/events/{id}.
+// POST and GET /v1/events, GET /v1/events/{id}.
 //
 // The body's members become the fields of a stream entry, as a producer would XADD them; `data` is passed on as the
 // bytes that stand in the request. 202 is answered only after Redis has the entry.
@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "body.h"
+#include "petrel/clock.h"
 #include "routes.h"
 #include "views.h"
 
@@ -167,6 +168,49 @@ void route_events_publish(struct exchange *exchange)
     if (is_acceptable(exchange, &publish, &errors))
         publish_fields(exchange, &publish, &errors);
     fini(&publish);
+}
+
+static bool read_filter(struct exchange *exchange, struct store_event_filter *filter, size_t *limit)
+{
+    static const char *const known[] = {"limit", "cursor", "type", "tenant",
+                                        "since", "until",  NULL};
+    const struct query *query = &exchange->query;
+    struct field_errors errors = {.count = 0};
+    int64_t now_ms = clock_wall_ms();
+    query_check(query, known, &errors);
+    *limit = query_limit(query, &errors);
+    *filter = (struct store_event_filter){
+        .type = query_text(query, "type"),
+        .tenant = query_text(query, "tenant"),
+        .since_ms = query_instant(query, "since", now_ms, &errors),
+        .until_ms = query_instant(query, "until", now_ms, &errors),
+    };
+    return exchange_accept(exchange, &errors);
+}
+
+void route_events_list(struct exchange *exchange)
+{
+    struct field_errors errors = {.count = 0};
+    struct store_events list = {.count = 0};
+    struct store_event_filter filter;
+    size_t limit;
+    if (!read_filter(exchange, &filter, &limit))
+        return;
+    enum store_result result = store_list_events(
+        exchange->store, &filter, query_text(&exchange->query, "cursor"), limit, &list, &errors);
+    if (result != STORE_OK) {
+        exchange_fail(exchange, result, "event", &errors);
+        return;
+    }
+    struct text *out = exchange_begin_json(exchange, 200);
+    text_append_string(out, "{\"items\":[");
+    for (size_t i = 0; i < list.count; i++) {
+        if (i > 0)
+            text_append_char(out, ',');
+        view_event_summary(&list.items[i], out);
+    }
+    view_end_list(list.next_cursor, out);
+    store_events_fini(&list);
 }
 
 void route_events_show(struct exchange *exchange)

@@ -88,6 +88,27 @@ void route_health_status(struct exchange *exchange)
         view_status(&reading.status, exchange_begin_json(exchange, 200));
 }
 
+void route_health_instances(struct exchange *exchange)
+{
+    struct store_instances list = {.count = 0};
+    if (!exchange_accept_no_query(exchange))
+        return;
+    enum store_result result = store_list_instances(exchange->store, &list);
+    if (result != STORE_OK) {
+        exchange_fail(exchange, result, "instance", NULL);
+        return;
+    }
+    struct text *out = exchange_begin_json(exchange, 200);
+    text_append_string(out, "{\"items\":[");
+    for (size_t i = 0; i < list.count; i++) {
+        if (i > 0)
+            text_append_char(out, ',');
+        view_instance(&list.items[i], out);
+    }
+    view_end_list("", out);
+    store_instances_fini(&list);
+}
+
 // ---- metrics
 
 static void add_gauge(struct text *out, const char *name, const char *help, int64_t value)

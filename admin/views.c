@@ -56,20 +56,20 @@ static void add_status(struct text *out, const char *name, int32_t status)
         text_append_int(out, status);
 }
 
-// "body" when the bytes are UTF-8, else "body_base64".
-static void add_bytes(struct text *out, struct span bytes)
+static void add_text_or_base64(struct text *out, const char *name, const char *base64_name,
+                               struct span bytes)
 {
     if (utf8_is_valid(bytes)) {
-        begin_member(out, "body");
+        begin_member(out, name);
         json_append_string(out, bytes);
         return;
     }
     char *encoded = malloc(base64_encoded_size(bytes.size) + 1);
     if (encoded) {
         base64_encode((const unsigned char *)bytes.data, bytes.size, encoded);
-        add_text(out, "body_base64", encoded);
+        add_text(out, base64_name, encoded);
     } else {
-        begin_member(out, "body_base64");
+        begin_member(out, base64_name);
         text_append_string(out, "null");
     }
     free(encoded);
@@ -78,7 +78,8 @@ static void add_bytes(struct text *out, struct span bytes)
 static void add_content(struct text *out, const struct event *event)
 {
     add_text(out, "content_type", event->content_type);
-    add_bytes(out, (struct span){.data = event->body, .size = event->body_size});
+    add_text_or_base64(out, "body", "body_base64",
+                       (struct span){.data = event->body, .size = event->body_size});
 }
 
 // ---- events
@@ -150,6 +151,19 @@ void view_event(const struct store_event *found, const char *id, struct text *ou
     text_append_char(out, '}');
 }
 
+void view_event_summary(const struct store_event_summary *event, struct text *out)
+{
+    text_append_char(out, '{');
+    add_text(out, "id", event->id);
+    add_text(out, "type", event->type);
+    add_text(out, "tenant", event->tenant);
+    add_text(out, "subscription", event->subscription);
+    add_instant(out, "timestamp", event->timestamp_ms);
+    add_instant(out, "published_at", event->published_at_ms);
+    add_int(out, "body_bytes", (int64_t)event->body_bytes);
+    text_append_char(out, '}');
+}
+
 // ---- dead letters, attempts, rejected events
 
 void view_dead_letter(const struct store_dead_letter *letter, struct text *out)
@@ -192,17 +206,56 @@ void view_attempt(const struct store_attempt *attempt, struct text *out)
     text_append_char(out, '}');
 }
 
-void view_rejected(const struct store_rejected *rejected, struct text *out)
+static void add_rejected(const struct store_rejected *rejected, struct text *out)
 {
     text_append_char(out, '{');
     add_text(out, "id", rejected->id);
     add_text(out, "entry_id", rejected->entry_id);
     add_text(out, "reason", rejected->reason);
     add_text(out, "type", rejected->type);
+}
+
+void view_rejected(const struct store_rejected *rejected, struct text *out)
+{
+    add_rejected(rejected, out);
     text_append_char(out, '}');
 }
 
-// ---- status
+// Names and values may hold anything, a name may come twice: so a list of pairs, and base64 where it is no UTF-8.
+static void add_field(struct text *out, const struct span *field)
+{
+    static const char *const names[][2] = {{"name", "name_base64"}, {"value", "value_base64"}};
+    text_append_char(out, '{');
+    for (size_t i = 0; i < 2; i++)
+        add_text_or_base64(out, names[i][0], names[i][1], field[i]);
+    text_append_char(out, '}');
+}
+
+void view_rejected_entry(const struct store_rejected_entry *entry, struct text *out)
+{
+    add_rejected(&entry->summary, out);
+    begin_member(out, "fields");
+    text_append_char(out, '[');
+    for (size_t i = 0; i < entry->field_count; i++) {
+        if (i > 0)
+            text_append_char(out, ',');
+        add_field(out, &entry->fields[2 * i]);
+    }
+    text_append_string(out, "]}");
+}
+
+// ---- instances, status
+
+void view_instance(const struct store_instance *instance, struct text *out)
+{
+    text_append_char(out, '{');
+    add_text(out, "id", instance->id);
+    add_text(out, "version", instance->version);
+    add_int(out, "pid", instance->pid);
+    add_int(out, "workers", instance->workers);
+    add_instant(out, "last_heartbeat_at", instance->last_heartbeat_at_ms);
+    text_append_char(out, '}');
+}
 
 void view_status(const struct store_status *status, struct text *out)
 {

@@ -35,6 +35,8 @@ static const struct script_text scripts[SCRIPT_COUNT] = {
     [SCRIPT_TRIM] = {"trim", script_source_trim},
     [SCRIPT_SUBSCRIPTION_PUT] = {"subscription_put", script_source_subscription_put},
     [SCRIPT_API_KEY_PUT] = {"api_key_put", script_source_api_key_put},
+    [SCRIPT_REQUEUE] = {"requeue", script_source_requeue},
+    [SCRIPT_ENQUEUE] = {"enqueue", script_source_enqueue},
     [SCRIPT_TOKENS] = {"tokens", script_source_tokens},
 };
 

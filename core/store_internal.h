@@ -94,6 +94,10 @@ enum store_result store_walk_run(struct store_walk *walk, char next_cursor[STORE
 enum store_result store_fetch_stream(struct store_walk *walk, uint32_t shard,
                                      const struct store_position *after, struct store_batch *batch);
 
+// A row of the stream as an event; NULL when it is none. Whatever its size: what is in the stream is shown.
+// (store_events_list.c)
+struct event *store_parse_row(const struct store_row *row);
+
 // ---- subscriptions (store_subscriptions.c)
 // Calls `visit` with each subscription's id and stored JSON, in no order, maybe one twice, until it returns
 // false.

@@ -202,11 +202,14 @@ enum store_result store_walk_run(struct store_walk *walk, char next_cursor[STORE
 // ---- streams
 
 // The newest id to read, as XREVRANGE wants it. Of equal ids in two shards the higher shard's comes first.
-static void format_bound(const struct store_position *after, uint32_t shard, char *out, size_t size)
+static void format_bound(const struct store_position *after, uint32_t shard, int64_t until_ms,
+                         char *out, size_t size)
 {
     if (after)
         snprintf(out, size, "%s%lld-%llu", shard < after->shard ? "" : "(", (long long)after->ms,
                  (unsigned long long)after->sequence);
+    else if (until_ms > 0)
+        snprintf(out, size, "%lld", (long long)until_ms);
     else
         snprintf(out, size, "+");
 }
@@ -217,7 +220,7 @@ enum store_result store_fetch_stream(struct store_walk *walk, uint32_t shard,
     struct store *store = walk->store;
     char newest[64];
     char oldest[32] = "-";
-    format_bound(after, shard, newest, sizeof newest);
+    format_bound(after, shard, walk->until_ms, newest, sizeof newest);
     if (walk->since_ms > 0)
         snprintf(oldest, sizeof oldest, "%lld", (long long)walk->since_ms);
     struct redis_command *command = redis_command_create("XREVRANGE");

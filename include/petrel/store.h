@@ -87,6 +87,47 @@ struct store_event {
 enum store_result store_find_event(struct store *store, const char *id, struct store_event *found);
 void store_event_fini(struct store_event *found);
 
+struct store_event_summary {
+    char id[EVENT_ID_SIZE];
+    char type[EVENT_TYPE_SIZE];
+    char tenant[EVENT_TENANT_SIZE];
+    char subscription[EVENT_SUBSCRIPTION_SIZE]; // "" when for all
+    int64_t timestamp_ms, published_at_ms;
+    size_t body_bytes;
+};
+struct store_event_filter {
+    const char *type;           // a type or a prefix with *; NULL: any
+    const char *tenant;         // NULL: any
+    int64_t since_ms, until_ms; // when it was published; 0: no bound
+};
+struct store_events { // newest first
+    struct store_event_summary *items;
+    size_t count;
+    char next_cursor[STORE_CURSOR_SIZE];
+};
+// What the stream still has (store_events_list.c).
+enum store_result store_list_events(struct store *store, const struct store_event_filter *filter,
+                                    const char *cursor, size_t limit, struct store_events *list,
+                                    struct field_errors *errors);
+void store_events_fini(struct store_events *list);
+
+// ---- deliveries made again (store_replay.c). *queued: how many went to a queue; those in one already, or still in
+// hand, are left alone. A dead letter is redriven. CONFLICT: disabled, unsettled, another tenant.
+// subscription: NULL for all that the event was delivered to, but those deleted or disabled meanwhile.
+enum store_result store_redeliver_event(struct store *store, const char *id,
+                                        const char *subscription, size_t *queued);
+struct store_replay_request {
+    const char *type;           // a type or a prefix with *; NULL: any that it wants
+    int64_t since_ms, until_ms; // when it was published; 0: no bound
+    const char *cursor;
+    size_t limit;
+};
+// Events that the stream still has and the subscription wants, newest first.
+enum store_result store_replay_subscription(struct store *store, const char *id,
+                                            const struct store_replay_request *request,
+                                            size_t *queued, char next_cursor[STORE_CURSOR_SIZE],
+                                            struct field_errors *errors);
+
 // ---- subscriptions (store_subscriptions.c)
 // body: the JSON text of the request, any bytes.
 enum store_result store_create_subscription(struct store *store, struct span body,
@@ -233,6 +274,19 @@ struct store_rejected_list { // newest first
 enum store_result store_list_rejected(struct store *store, const char *cursor, size_t limit,
                                       struct store_rejected_list *list, struct field_errors *errors);
 void store_rejected_fini(struct store_rejected_list *list);
+struct store_rejected_entry {
+    struct store_rejected summary;
+    size_t field_count;  // of what the producer wrote …
+    struct span *fields; // … twice as many: names and values; owned, their bytes are the reply's
+    redis_reply *reply;  // owned
+};
+enum store_result store_find_rejected(struct store *store, const char *id,
+                                      struct store_rejected_entry *found);
+void store_rejected_entry_fini(struct store_rejected_entry *found);
+// Back to the stream, as it was written. entry_id gets the new entry's id.
+enum store_result store_requeue_rejected(struct store *store, const char *id,
+                                         char entry_id[EVENT_ENTRY_ID_SIZE]);
+enum store_result store_delete_rejected(struct store *store, const char *id);
 
 // ---- keys of the admin API (store_api_keys.c)
 enum { STORE_API_KEYS_MAX = 10000 };
@@ -258,6 +312,20 @@ void store_api_keys_fini(struct store_api_keys *list);
 enum store_result store_revoke_api_key(struct store *store, const char *id);
 // Once a minute at most; best effort.
 void store_note_api_key_used(struct store *store, const struct api_key *key);
+
+// ---- dispatchers (store_instances.c)
+struct store_instance {
+    char id[128];
+    char version[32];
+    uint32_t pid, workers;
+    int64_t last_heartbeat_at_ms; // by Redis's clock
+};
+struct store_instances { // by id
+    struct store_instance *items;
+    size_t count;
+};
+enum store_result store_list_instances(struct store *store, struct store_instances *list);
+void store_instances_fini(struct store_instances *list);
 
 // ---- state of the whole (store_status.c)
 struct store_status { // over all shards

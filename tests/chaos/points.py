@@ -36,6 +36,8 @@ COMMANDS = {
     "api_key_put": ("admin", 1),
     "redrive": ("admin", 1),
     "discard": ("admin", 1),
+    "enqueue": ("admin", 1),
+    "requeue": ("admin", 1),
     # commands
     "xreadgroup": ("load", 20),
     "xack": ("load", 40),
@@ -48,6 +50,7 @@ COMMANDS = {
     "hset": ("admin", 1),
     "set": ("admin", 1),
     "del": ("admin", 1),
+    "xdel": ("admin", 1),
 }
 
 # FAULT_POINT("…") → the same

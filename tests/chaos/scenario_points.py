@@ -49,9 +49,13 @@ def _die_in_admin(bench, point):
     wait_until(lambda: _dead_letter(bench), 60, "there is a dead letter")
     letter, pair = _dead_letter(bench)
     command = point.split(".")[0]
+    event, subscription = letter.split(".")
     asked = {
         "redrive": lambda: ("POST", f"/v1/dead-letters/{letter}/redrive"),
         "discard": lambda: ("DELETE", f"/v1/dead-letters/{letter}"),
+        "enqueue": lambda: ("POST", f"/v1/events/{event}/redeliver", {"subscription": subscription}),
+        "requeue": lambda: ("POST", f"/v1/rejected-events/{_rejected(bench)}/requeue"),
+        "xdel": lambda: ("DELETE", f"/v1/rejected-events/{_rejected(bench)}"),
         "zrem": lambda: ("DELETE", f"/v1/subscriptions/{bench.subscribe('short-lived', 'good', ['never'])}"),
         "api_key_put": lambda: ("POST", "/v1/keys", NEW_KEY),
         "hset": lambda: ("GET", "/v1/subscriptions", None, _new_key(bench)),  # when a key was used last
@@ -71,6 +75,13 @@ def _die_in_admin(bench, point):
 
 def _new_key(bench):
     return bench.admin.call("POST", "/v1/keys", NEW_KEY).json()["key"]
+
+
+def _rejected(bench):
+    """An entry that was refused once, and wouldn't be now; nobody wants it."""
+    entry = bench.client.xadd("petrel:rejected", {
+        "petrel_entry": "1-1", "petrel_reason": "type: …", "type": "never", "data": "1"})
+    return f"0-{entry}"
 
 
 def _without_copy(bench):

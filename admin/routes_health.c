@@ -117,6 +117,16 @@ static void add_gauge(struct text *out, const char *name, const char *help, int6
                        name, value);
 }
 
+static void add_breakers(struct text *out, const struct store_status *status)
+{
+    static const char name[] = "petrel_breakers";
+    text_append_format(out,
+                       "# HELP %s Subscriptions whose circuit breaker isn't closed, by state.\n"
+                       "# TYPE %s gauge\n%s{state=\"open\"} %" PRId64 "\n"
+                       "%s{state=\"half_open\"} %" PRId64 "\n",
+                       name, name, name, status->breakers_open, name, status->breakers_half_open);
+}
+
 // Without Redis the process's own metrics are still worth reading; so this never fails.
 void route_health_metrics(struct exchange *exchange)
 {
@@ -135,6 +145,7 @@ void route_health_metrics(struct exchange *exchange)
         return;
     const struct store_status *status = &reading.status;
     add_gauge(out, "petrel_parked", "Deliveries parked now.", status->parked);
+    add_breakers(out, status);
     add_gauge(out, "petrel_dead_letters", "Dead letters kept.", status->dead);
     add_gauge(out, "petrel_rejected_events", "Rejected events kept.", status->rejected);
     add_gauge(out, "petrel_stream_length", "Entries in the stream.", status->stream_length);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // /v1/subscriptions and /v1/subscriptions/{id}. Validation of every field is the core's; here are only lists and
 // answers. Secrets are not in these answers: routes_subscription_actions.c.
+#include <assert.h>
+
 #include "routes.h"
 #include "views.h"
 
@@ -26,6 +28,25 @@ void route_subscriptions_create(struct exchange *exchange)
     show(exchange, 201, &created);
 }
 
+static void show_list(struct exchange *exchange, const struct store_subscriptions *list)
+{
+    struct store_health healths[QUERY_LIMIT_MAX];
+    assert(list->count <= QUERY_LIMIT_MAX);
+    enum store_result result = store_read_health_of_list(exchange->store, list, healths);
+    if (result != STORE_OK) {
+        exchange_fail(exchange, result, "subscription", NULL);
+        return;
+    }
+    struct text *out = exchange_begin_json(exchange, 200);
+    text_append_string(out, "{\"items\":[");
+    for (size_t i = 0; i < list->count; i++) {
+        if (i > 0)
+            text_append_char(out, ',');
+        store_format_subscription(list->items[i], &healths[i], out);
+    }
+    view_end_list(list->next_cursor, out);
+}
+
 void route_subscriptions_list(struct exchange *exchange)
 {
     static const char *const known[] = {"limit", "cursor", "tenant", "state", "q", NULL};
@@ -47,27 +68,24 @@ void route_subscriptions_list(struct exchange *exchange)
         exchange_fail(exchange, result, "subscription", &errors);
         return;
     }
-    struct text *out = exchange_begin_json(exchange, 200);
-    text_append_string(out, "{\"items\":[");
-    for (size_t i = 0; i < list.count; i++) {
-        if (i > 0)
-            text_append_char(out, ',');
-        subscription_format_public(list.items[i], out);
-    }
-    view_end_list(list.next_cursor, out);
+    show_list(exchange, &list);
     store_subscriptions_fini(&list);
 }
 
 void route_subscriptions_show(struct exchange *exchange)
 {
     struct subscription *found = NULL;
+    struct store_health health;
     if (!exchange_accept_no_query(exchange) || !exchange_accept_id(exchange, "subscription"))
         return;
     enum store_result result = store_find_subscription(exchange->store, exchange->id, &found);
+    if (result == STORE_OK)
+        result = store_read_health(exchange->store, found->id, &health);
     if (result != STORE_OK)
         exchange_fail(exchange, result, "subscription", NULL);
     else
-        show(exchange, 200, &found);
+        store_format_subscription(found, &health, exchange_begin_json(exchange, 200));
+    subscription_unref(&found);
 }
 
 void route_subscriptions_patch(struct exchange *exchange)

@@ -264,6 +264,11 @@ void view_status(const struct store_status *status, struct text *out)
     add_int(out, "instances", status->instances);
     add_int(out, "parked", status->parked);
     add_int(out, "dead_letters", status->dead);
+    begin_member(out, "breakers");
+    text_append_char(out, '{');
+    add_int(out, "open", status->breakers_open);
+    add_int(out, "half_open", status->breakers_half_open);
+    text_append_char(out, '}');
     add_int(out, "rejected_events", status->rejected);
     begin_member(out, "stream");
     text_append_char(out, '{');

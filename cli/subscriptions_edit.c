@@ -33,6 +33,9 @@ enum { SECRET_FILE_MAX_BYTES = 4096, BODY_MAX_BYTES = 1024 * 1024 };
         {.name = "--retry-schedule",                                                               \
          .value = "LIST",                                                                          \
          .meaning = "'5s,5m,2h', none, or default [retry_schedule]"},                              \
+        {.name = "--rate-limit",                                                                   \
+         .value = "N[/BURST]",                                                                     \
+         .meaning = "sends a second, and how many at once [a second's worth]; or none"},           \
     {                                                                                              \
         .name = "--json", .meaning = "print the subscription as the API gives it"                  \
     }
@@ -46,6 +49,10 @@ static const struct option add_options[] = {
     {.name = "--secret-file",
      .value = "FILE",
      .meaning = "the same from a file; - is standard input"},
+    {.name = "--ordered", .meaning = "one delivery at a time, in the order of the events"},
+    {.name = "--ordered-failure",
+     .value = "WHAT",
+     .meaning = "when the schedule of an ordered one ends: skip it, or block the others [skip]"},
     {.name = "--paused", .meaning = "park its events until it is resumed"},
     {.name = NULL},
 };
@@ -161,6 +168,34 @@ static bool add_limits(struct text *body, const struct arguments *arguments)
     return true;
 }
 
+// "10" or "10/20": the API says what is wrong with a number, here only that it is one.
+static bool add_rate_limit(struct text *body, const char *given)
+{
+    struct span rest = span_of(given);
+    struct span rate = {0};
+    struct json_error error;
+    uint64_t burst;
+    begin_member(body, "rate_limit");
+    if (strcmp(given, "none") == 0) {
+        text_append_string(body, "null");
+        return true;
+    }
+    span_next(&rest, '/', &rate);
+    bool has_burst = strchr(given, '/') != NULL;
+    bool is_number =
+        rate.size > 0 && rate.data[0] >= '0' && rate.data[0] <= '9' && json_validate(rate, &error);
+    if (!is_number || (has_burst && !span_to_uint64(rest, &burst)))
+        return refuse("--rate-limit", given, "number a second such as 10, 0.5 or 10/20, or none");
+    text_append_string(body, "{\"per_second\":");
+    text_append_span(body, rate);
+    if (has_burst) {
+        text_append_string(body, ",\"burst\":");
+        text_append_span(body, rest);
+    }
+    text_append_char(body, '}');
+    return true;
+}
+
 static void add_retry_schedule(struct text *body, const char *given)
 {
     struct span rest = span_of(given);
@@ -181,6 +216,7 @@ static bool add_policy(struct text *body, const struct arguments *arguments)
 {
     const char *schedule = arguments_value(arguments, "--retry-schedule");
     const char *metadata = arguments_value(arguments, "--metadata");
+    const char *rate_limit = arguments_value(arguments, "--rate-limit");
     struct json_error error;
     if (metadata && !json_validate(span_of(metadata), &error))
         return refuse("--metadata", metadata, "JSON");
@@ -190,6 +226,8 @@ static bool add_policy(struct text *body, const struct arguments *arguments)
     }
     if (schedule)
         add_retry_schedule(body, schedule);
+    if (rate_limit && !add_rate_limit(body, rate_limit))
+        return false;
     return add_limits(body, arguments);
 }
 
@@ -261,6 +299,11 @@ static int run_add(const struct command_input *input)
     add_string(&body, "signature", arguments_value(arguments, "--signature"));
     if (arguments_has(arguments, "--paused"))
         add_string(&body, "state", "paused");
+    if (arguments_has(arguments, "--ordered")) {
+        begin_member(&body, "ordered");
+        text_append_string(&body, "true");
+    }
+    add_string(&body, "ordered_failure", arguments_value(arguments, "--ordered-failure"));
     if (!arguments_has(arguments, "--event-types"))
         terminal_error("--event-types is missing: which events it wants ('*' for all)");
     else if (add_common(&body, arguments) && add_secret(&body, arguments))

@@ -63,6 +63,8 @@ static struct name name_of(enum key_name name)
         return (struct name){.text = "changes", .is_control_plane = true};
     case KEY_INSTANCES:
         return (struct name){.text = "instances", .is_control_plane = true};
+    case KEY_LANES:
+        return (struct name){.text = "lanes", .has_suffix = true, .is_control_plane = true};
     case KEY_KEYS:
         return (struct name){.text = "keys", .is_control_plane = true};
     case KEY_KEYS_USED:

@@ -38,6 +38,7 @@ static const struct script_text scripts[SCRIPT_COUNT] = {
     [SCRIPT_REQUEUE] = {"requeue", script_source_requeue},
     [SCRIPT_ENQUEUE] = {"enqueue", script_source_enqueue},
     [SCRIPT_TOKENS] = {"tokens", script_source_tokens},
+    [SCRIPT_LANES] = {"lanes", script_source_lanes},
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -113,7 +113,16 @@ static redis_reply *find_group(redis_reply *groups)
     return NULL;
 }
 
-enum { SHARD_LENGTH, SHARD_GROUPS, SHARD_TOTALS, SHARD_DEAD, SHARD_REJECTED, SHARD_COUNT };
+enum {
+    SHARD_LENGTH,
+    SHARD_GROUPS,
+    SHARD_TOTALS,
+    SHARD_DEAD,
+    SHARD_REJECTED,
+    SHARD_OPEN,
+    SHARD_HALF_OPEN,
+    SHARD_COUNT
+};
 
 static enum store_result add_shard(struct store *store, uint32_t shard, redis_reply *const *replies,
                                    struct store_status *status)
@@ -128,6 +137,8 @@ static enum store_result add_shard(struct store *store, uint32_t shard, redis_re
     status->parked += store_field_int(replies[SHARD_TOTALS], "parked");
     status->dead += redis_reply_int(replies[SHARD_DEAD]);
     status->rejected += redis_reply_int(replies[SHARD_REJECTED]);
+    status->breakers_open += redis_reply_int(replies[SHARD_OPEN]);
+    status->breakers_half_open += redis_reply_int(replies[SHARD_HALF_OPEN]);
     redis_reply *group = find_group(replies[SHARD_GROUPS]);
     if (!group) {
         bool has_stream = redis_reply_is_ok(replies[SHARD_GROUPS]);
@@ -144,6 +155,16 @@ static enum store_result add_shard(struct store *store, uint32_t shard, redis_re
     return result;
 }
 
+static void add_count(struct store *store, struct redis_command *command, uint32_t shard,
+                      const char *minimum, const char *maximum)
+{
+    store_add_key(store, command, shard, KEY_OPEN, (struct span){0});
+    if (!command)
+        return;
+    redis_command_add_text(command, minimum);
+    redis_command_add_text(command, maximum);
+}
+
 static enum store_result read_shard(struct store *store, uint32_t shard, struct store_status *status)
 {
     redis_reply *replies[SHARD_COUNT];
@@ -153,6 +174,8 @@ static enum store_result read_shard(struct store *store, uint32_t shard, struct 
         [SHARD_TOTALS] = redis_command_create("HGETALL"),
         [SHARD_DEAD] = redis_command_create("ZCARD"),
         [SHARD_REJECTED] = redis_command_create("XLEN"),
+        [SHARD_OPEN] = redis_command_create("ZCOUNT"),
+        [SHARD_HALF_OPEN] = redis_command_create("ZCOUNT"),
     };
     if (commands[SHARD_GROUPS])
         redis_command_add_text(commands[SHARD_GROUPS], "GROUPS");
@@ -161,6 +184,9 @@ static enum store_result read_shard(struct store *store, uint32_t shard, struct 
     store_add_key(store, commands[SHARD_TOTALS], shard, KEY_TOTALS, (struct span){0});
     store_add_key(store, commands[SHARD_DEAD], shard, KEY_DEAD, (struct span){0});
     store_add_key(store, commands[SHARD_REJECTED], shard, KEY_REJECTED, (struct span){0});
+    // Scores of those half open are negative.
+    add_count(store, commands[SHARD_OPEN], shard, "(0", "+inf");
+    add_count(store, commands[SHARD_HALF_OPEN], shard, "-inf", "(0");
     enum store_result result = store_call_all(store, commands, replies, SHARD_COUNT);
     if (result == STORE_OK)
         result = add_shard(store, shard, replies, status);

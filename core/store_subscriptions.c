@@ -359,25 +359,3 @@ enum store_result store_delete_subscription(struct store *store, const char *id)
     store_set_error(store, "others kept changing the subscription; try again");
     return STORE_CONFLICT;
 }
-
-enum store_result store_count_parked(struct store *store, const char *id, int64_t *parked)
-{
-    struct redis_command *commands[SHARDS_MAX];
-    redis_reply *replies[SHARDS_MAX];
-    uint32_t shards = store->keys.shards;
-    *parked = 0;
-    if (!event_is_id(span_of(id)))
-        return STORE_NOT_FOUND;
-    for (uint32_t shard = 0; shard < shards; shard++) {
-        commands[shard] = redis_command_create("ZCARD");
-        store_add_key(store, commands[shard], shard, KEY_QUEUE, span_of(id));
-    }
-    enum store_result result = store_call_all(store, commands, replies, shards);
-    for (uint32_t shard = 0; shard < shards; shard++) {
-        if (result == STORE_OK)
-            result = store_judge(store, replies[shard]);
-        *parked += redis_reply_int(replies[shard]);
-        redis_client_free_reply(&replies[shard]);
-    }
-    return result;
-}

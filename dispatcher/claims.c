@@ -150,8 +150,10 @@ static void on_claimed(void *arg, redis_reply *reply)
         bool has_more = claim->lane->is_ordered ? found > 0 : found == claim->slots && wait_ms == 0;
         lanes_on_breaker(lanes, claim->lane, claim->shard,
                          breaker_parse_state(redis_reply_span(redis_reply_at(reply, 2))));
-        if (redis_reply_int(redis_reply_at(reply, 3)) == 1)
+        if (redis_reply_int(redis_reply_at(reply, 3)) == 1) {
+            metrics_add(METRIC_BREAKERS_TO_CLOSED, 1);
             own_events_subscription_recovered(claims->worker, claim->lane->id, claim->shard);
+        }
         lanes_on_claimed(lanes, claim->lane, claim->shard, has_more);
         if (wait_ms >= 0 && !has_more)
             worker_hint_due(claims->worker, claim->shard, wait_ms);

@@ -99,6 +99,7 @@ void lanes_on_tick(struct lanes *lanes)
 {
     int64_t now_ms = clock_mono_ms();
     struct lane *lane, *next;
+    lanes_take_census(lanes, now_ms);
     if (now_ms < lanes->forget_at_ms)
         return;
     lanes->forget_at_ms = now_ms + FORGET_EVERY_MS;

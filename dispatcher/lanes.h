@@ -8,6 +8,7 @@
 //   lanes_park.c     to the queue without an attempt
 //   lanes_health.c   what the fleet knows of a subscriber: breaker, hold, news
 //   lanes_rate.c     rate limits
+//   lanes_census.c   what the lanes are doing, for the API to show
 //   lanes_outcome.c  attempts and what follows from them
 #ifndef PETREL_LANES_H
 #define PETREL_LANES_H

@@ -37,6 +37,8 @@ struct lanes {
     struct delivery *failed_first;                 // attempts that could not even be started
     uv_timer_t sweep, rate_timer;
     int64_t forget_at_ms; // mono; when unused lanes are looked for next
+    int64_t census_at_ms; // mono; when what they do is told next
+    bool has_census;      // Redis has something to show of them
     bool is_draining;
 };
 
@@ -108,6 +110,10 @@ bool lanes_has_token(struct lanes *lanes, struct lane *lane);
 void lanes_use_token(struct lane *lane);
 void lanes_rate_init(struct lanes *lanes);
 void lanes_rate_forget(struct lanes *lanes, struct lane *lane);
+
+// ---- lanes_census.c
+// Tells Redis what the lanes in use are doing, every 2 s; nothing while none is.
+void lanes_take_census(struct lanes *lanes, int64_t now_ms);
 
 // ---- lanes_outcome.c
 // Starts the attempt of a delivery: it takes a slot of the lane and of the worker until its outcome is known.

@@ -329,6 +329,7 @@ void lanes_start(struct lanes *lanes, struct lane *lane, struct delivery *delive
 
 void lanes_bury_expired(struct lanes *lanes, struct delivery *delivery)
 {
+    metrics_add(METRIC_DELIVERIES_EXPIRED, 1);
     settle_dead(lanes, delivery, "expired", NULL, &no_report);
 }
 

@@ -7,6 +7,7 @@
 
 #include "lanes_internal.h"
 #include "petrel/clock.h"
+#include "petrel/metrics.h"
 #include "petrel/redis_command.h"
 #include "worker.h"
 
@@ -56,6 +57,12 @@ static void ask_at(struct lanes *lanes, struct lane *lane, int64_t delay_ms)
         uv_timer_start(&lanes->rate_timer, on_rate_timer, (uint64_t)delay_ms, 0);
 }
 
+static void wait_for_bucket(struct lanes *lanes, struct lane *lane, int64_t wait_ms)
+{
+    metrics_add(METRIC_RATE_LIMITED, 1);
+    ask_at(lanes, lane, wait_ms);
+}
+
 void lanes_rate_forget(struct lanes *lanes, struct lane *lane)
 {
     struct lane **link = &lanes->thirsty_first;
@@ -83,7 +90,7 @@ static void on_granted(void *arg, redis_reply *reply)
     lane->tokens += (uint32_t)redis_reply_int(redis_reply_at(reply, 0));
     int64_t wait_ms = redis_reply_int(redis_reply_at(reply, 1));
     if (lane->tokens == 0)
-        ask_at(lanes, lane, wait_ms > 0 ? wait_ms : 1);
+        wait_for_bucket(lanes, lane, wait_ms > 0 ? wait_ms : 1);
     else
         lane->ask_at_ms = clock_mono_ms() + wait_ms;
     lanes_fill(lanes, lane);
@@ -127,7 +134,7 @@ bool lanes_has_token(struct lanes *lanes, struct lane *lane)
     if (lane->is_asking || lane->is_thirsty)
         return false;
     if (wait_ms > 0)
-        ask_at(lanes, lane, wait_ms);
+        wait_for_bucket(lanes, lane, wait_ms);
     else
         ask(lanes, lane);
     return false;

@@ -47,6 +47,27 @@ static void on_moved(void *arg, redis_reply *reply)
     copy.moved(copy.arg, copy.delivery, &answer);
 }
 
+// The changes of the breaker that this very call has made.
+static void count_moves(struct span moves)
+{
+    struct span state;
+    while (span_next(&moves, ' ', &state)) {
+        if (!state.size)
+            continue;
+        switch (breaker_parse_state(state)) {
+        case BREAKER_CLOSED:
+            metrics_add(METRIC_BREAKERS_TO_CLOSED, 1);
+            break;
+        case BREAKER_HALF_OPEN:
+            metrics_add(METRIC_BREAKERS_TO_HALF_OPEN, 1);
+            break;
+        case BREAKER_OPEN:
+            metrics_add(METRIC_BREAKERS_TO_OPEN, 1);
+            break;
+        }
+    }
+}
+
 void ledger_read_answer(redis_reply *reply, struct ledger_answer *answer)
 {
     bool is_whole = redis_reply_kind_of(reply) == REDIS_REPLY_IS_ARRAY;
@@ -58,6 +79,7 @@ void ledger_read_answer(redis_reply *reply, struct ledger_answer *answer)
         .wait_ms = redis_reply_int(redis_reply_at(reply, 2)),
         .flag = redis_reply_int(redis_reply_at(reply, 3)) == 1,
     };
+    count_moves(redis_reply_span(redis_reply_at(reply, 4)));
 }
 
 static void send_move(struct ledger *ledger, const struct ledger_move *move, enum script script,

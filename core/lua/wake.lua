@@ -16,7 +16,7 @@ if ARGV[3] == "1" then
     redis.call("HSET", names.health, "state", "half_open", "since", now, "stage", 0, "stage_at", now, "used", 0,
         "failures", 0, "failing_since", 0)
     redis.call("HDEL", names.health, "probe", "probe_event")
-    redis.call("ZADD", names.open, now, ARGV[1])
+    redis.call("ZADD", names.open, -now, ARGV[1])
     health_tell(names, "half_open", 0)
 end
 return parked

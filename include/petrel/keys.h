@@ -38,9 +38,10 @@ enum key_name {
     KEY_SUBSCRIPTIONS, // hash id → stored JSON
     KEY_CHANGES,       // stream: id, op
     KEY_INSTANCES,     // hash instance id → JSON with the heartbeat
-    KEY_KEYS,          // hash id → stored form of a key of the admin API
-    KEY_KEYS_USED,     // hash id → when that key was last used, ms
-    KEY_SCHEMA,        // string: version of this layout
+    KEY_LANES, // + consumer: hash, expiring: what a worker's lanes are doing (core/lua/lanes.lua)
+    KEY_KEYS,  // hash id → stored form of a key of the admin API
+    KEY_KEYS_USED, // hash id → when that key was last used, ms
+    KEY_SCHEMA,    // string: version of this layout
 };
 #define KEYS_GROUP "petrel"
 #define KEYS_SCHEMA_VERSION "1"

@@ -16,6 +16,7 @@ enum metric { // those of one family stand together
     METRIC_EVENTS_CLAIMED,   // taken over from a dead instance
     METRIC_DELIVERIES_DELIVERED,
     METRIC_DELIVERIES_DEAD,
+    METRIC_DELIVERIES_EXPIRED,         // of the dead: too old
     METRIC_DELIVERIES_PARKED_RETRY,    // after a failed attempt
     METRIC_DELIVERIES_PARKED_OVERFLOW, // over a cap, paused or draining; no attempt burnt
     METRIC_ATTEMPTS_2XX,
@@ -26,8 +27,12 @@ enum metric { // those of one family stand together
     METRIC_ATTEMPTS_NETWORK, // DNS, TCP, TLS, protocol
     METRIC_ATTEMPTS_BLOCKED,
     METRIC_CONNECTIONS_OPENED,
-    METRIC_LEASES_LOST, // a script refused us: somebody else took the delivery over
-    METRIC_DATA_LOSS,   // an entry or payload that Redis no longer has
+    METRIC_BREAKERS_TO_OPEN, // changes made by moves of this process
+    METRIC_BREAKERS_TO_HALF_OPEN,
+    METRIC_BREAKERS_TO_CLOSED,
+    METRIC_RATE_LIMITED, // a lane has to wait for its bucket
+    METRIC_LEASES_LOST,  // a script refused us: somebody else took the delivery over
+    METRIC_DATA_LOSS,    // an entry or payload that Redis no longer has
     METRIC_GROUPS_CREATED,
     METRIC_REDIS_CONNECTS, // tries
     METRIC_REDIS_RECONNECTS,

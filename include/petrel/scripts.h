@@ -30,6 +30,7 @@ enum script {
     SCRIPT_REQUEUE,
     SCRIPT_ENQUEUE,
     SCRIPT_TOKENS,
+    SCRIPT_LANES,
     SCRIPT_COUNT
 };
 

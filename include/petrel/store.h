@@ -6,6 +6,7 @@
 #define PETREL_STORE_H
 
 #include "petrel/api_key.h"
+#include "petrel/breaker.h"
 #include "petrel/event.h"
 #include "petrel/guard.h"
 #include "petrel/keys.h"
@@ -165,8 +166,38 @@ enum store_result store_rotate_secret(struct store *store, const char *id,
 // Publishes a `petrel.test` event for this subscription only.
 enum store_result store_test_subscription(struct store *store, const char *id,
                                           char event_id[EVENT_ID_SIZE]);
-// Deliveries parked for it now, over all shards.
-enum store_result store_count_parked(struct store *store, const char *id, int64_t *parked);
+
+// ---- health of subscriptions (store_health.c, store_health_format.c)
+// Over all shards and instances. Instants are 0 when there is none.
+struct store_health {
+    enum breaker_state breaker;   // the worst of the shards'
+    int64_t since_ms;             // when it came into that state; 0: it never was in another
+    int64_t consecutive_failures; // in the shard with most
+    int64_t next_probe_at_ms; // while open: the earliest; in the past while one is under way, or due
+    int64_t held_until_ms;    // the subscriber asked to be left alone (Retry-After)
+    int64_t last_success_at_ms; // to the minute or so
+    int64_t last_failure_at_ms;
+    int64_t failing_since_ms; // no success since
+    int64_t parked;
+    // Only when it is_whole: not in lists.
+    bool is_whole;
+    // Since when the oldest parked delivery's event is in the stream. Of more than 1,000 deliveries per shard, the oldest
+    // of the 500 that are due first and the 500 that are due last.
+    int64_t oldest_parked_at_ms;
+    // What the instances say, at most 2 s old: attempts running, deliveries waiting in memory, attempts that may run at
+    // once (0: no instance has sent to it lately).
+    int64_t in_flight, waiting, limit;
+};
+enum store_result store_read_health(struct store *store, const char *id,
+                                    struct store_health *health); // of one that was found
+// What is cheap to read for many: a round trip for some hundred of them. healths has list->count places.
+enum store_result store_read_health_of_list(struct store *store,
+                                            const struct store_subscriptions *list,
+                                            struct store_health *healths);
+// As JSON; the second one is the subscription as the API gives it, with the member "health".
+void store_format_health(const struct store_health *health, struct text *out);
+void store_format_subscription(const struct subscription *subscription,
+                               const struct store_health *health, struct text *out);
 
 // ---- secrets at rest (store_encryption.c)
 struct store_encryption { // how the secret values of all subscriptions lie in Redis
@@ -331,9 +362,10 @@ void store_instances_fini(struct store_instances *list);
 struct store_status { // over all shards
     int64_t stream_length, stream_lag, stream_pending;
     int64_t parked, dead, rejected;
-    bool has_group;         // in every shard that has a stream
-    bool is_append_only;    // AOF on
-    bool is_append_failing; // its last write failed
+    int64_t breakers_open, breakers_half_open; // subscriptions', one per shard
+    bool has_group;                            // in every shard that has a stream
+    bool is_append_only;                       // AOF on
+    bool is_append_failing;                    // its last write failed
     bool is_replica;
     bool is_evicting; // a maxmemory policy other than noeviction, with maxmemory set
     char redis_version[32];

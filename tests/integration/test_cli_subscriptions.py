@@ -28,7 +28,7 @@ def test_subscriptions_add_and_show(at):
     assert (added["timeout_ms"], added["max_concurrency"], added["tenant"]) == (10000, 7, "acme")
     assert not any("whsec_" in str(value) for value in added.values())
     shown = show(added["id"], at)
-    assert shown.pop("parked") == 0 and shown == added
+    assert shown.pop("health")["parked"] == 0 and shown == added
     assert '{"n":12345678901234567890}' in succeed("subscriptions", "show", added["id"], *at)
 
 
@@ -82,7 +82,7 @@ def test_subscriptions_list_filters_and_pages(at):
     listed = succeed_json("subscriptions", "list", *at)
     assert [item["id"] for item in listed["items"]] == ids and listed["next_cursor"] is None
     table = succeed("subscriptions", "list", *at)
-    assert table.splitlines()[0].split() == ["ID", "STATE", "TENANT", "EVENT", "TYPES", "URL"]
+    assert table.splitlines()[0].split() == ["ID", "STATE", "BREAKER", "TENANT", "EVENT", "TYPES", "URL"]
     assert all(one in table for one in ids)
     of_tenant = succeed_json("subscriptions", "list", "--tenant", "t1", *at)["items"]
     assert [item["id"] for item in of_tenant] == ids[1::2]

@@ -14,12 +14,14 @@
 --   closed ──failures in a row, or failure rate──> open ──probe succeeds──> half_open ──2^stage > cap──> closed
 --                                                   ^ └─probe fails: longer interval      │
 --                                                   └──────────── failures ───────────────┘
--- Those that aren't closed stand in the zset `open`; each change of state is told in the stream `breakers`.
+-- Those that aren't closed stand in the zset `open`, scored by `since`, negative while half open, so that each kind can
+-- be counted; each change of state is told in the stream `breakers`, and to the caller.
 -- Nothing here writes before the script's own first write: a full Redis refuses that one, and nothing has happened.
 local HEALTH_NUMBERS = { "failures", "minute", "total", "failed", "interval", "probe_at", "stage", "stage_at",
     "used", "hold_until", "failing_since", "last_success", "last_failure", "since" }
 local NEWS_KEPT = 1000
 local KEPT_MS = 30 * 86400000 -- after the last change
+local health_moves = {} -- the states that this call has put the breaker into
 
 -- names: {health = key, open = key, breakers = key, subscription = id}
 local function health_read(names)
@@ -44,6 +46,7 @@ end
 local function health_tell(names, state, ms)
     redis.call("XADD", names.breakers, "MAXLEN", "~", NEWS_KEPT, "*", "subscription", names.subscription,
         "state", state, "ms", ms)
+    if state ~= "hold" then health_moves[#health_moves + 1] = state end
 end
 
 local function health_open(names, health, now, micros, interval)
@@ -126,6 +129,7 @@ local function health_succeed(names, queue, token)
         health.state, health.since = "half_open", now
         redis.call("HSET", names.health, "state", "half_open", "since", now, "stage", 1, "stage_at", now, "used", 0)
         redis.call("HDEL", names.health, "probe", "probe_event")
+        redis.call("ZADD", names.open, -now, names.subscription)
         health_tell(names, "half_open", 0)
     end
     if health.state == "half_open" and redis.call("EXISTS", queue) == 0 then
@@ -150,7 +154,7 @@ local function health_wait_until(health)
     return wait
 end
 
--- What a script that changed something answers: {1, state, ms to wait, flag}.
+-- What a script that changed something answers: {1, state, ms to wait, flag, "states that it came into on the way"}.
 local function health_answer(result, health, now, flag)
-    return { result, health.state, math.max(0, health_wait_until(health) - now), flag }
+    return { result, health.state, math.max(0, health_wait_until(health) - now), flag, table.concat(health_moves, " ") }
 end

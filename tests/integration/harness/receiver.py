@@ -22,6 +22,7 @@ class Answer:
     drop: bool = False       # closes without an answer
     trickle_s: float = 0.0   # the body (or raw) byte by byte, one each trickle_s seconds
     endless: bool = False    # a body that never ends
+    gate: threading.Event = None  # answers when it is set
 
 
 @dataclass
@@ -118,6 +119,8 @@ class Receiver:
                 answer = self._answer_for(request.path)
                 if answer.delay_s:
                     await asyncio.sleep(answer.delay_s)
+                while answer.gate and not answer.gate.is_set():
+                    await asyncio.sleep(0.005)
                 says_status = not (answer.hang or answer.drop or answer.raw is not None)
                 request.status = answer.status if says_status else 0
                 with self.lock:

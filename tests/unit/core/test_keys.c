@@ -45,6 +45,7 @@ TEST(names_of_the_control_plane_do_not_depend_on_the_shards)
     CHECK_STR(name(4, 0, KEY_SUBSCRIPTIONS, ""), "petrel:subscriptions");
     CHECK_STR(name(4, 0, KEY_CHANGES, ""), "petrel:changes");
     CHECK_STR(name(4, 0, KEY_INSTANCES, ""), "petrel:instances");
+    CHECK_STR(name(4, 0, KEY_LANES, "host-1:0"), "petrel:lanes:host-1:0");
     CHECK_STR(name(4, 0, KEY_SCHEMA, ""), "petrel:schema");
 }
 

@@ -85,6 +85,7 @@ TEST(failures_in_a_row_open)
     CHECK_STR(word(fail_one("0 0 1", QUICK), 1), "closed");
     CHECK_STR(word(fail_one("0 0 1", QUICK), 1), "open");
     CHECK_STR(ASK("ZCARD", "t:open"), "1");
+    CHECK_STR(ASK("ZCOUNT", "t:open", "(0", "+inf"), "1"); // scored as open
     CHECK(strstr(ASK("XRANGE", "t:breakers", "-", "+"), "subscription s state open") != NULL);
 }
 
@@ -172,7 +173,10 @@ TEST(a_probe_that_succeeds_begins_a_slow_start)
     wait_ms(150);
     char event[64];
     snprintf(event, sizeof event, "%s", word(claim_as("probe", "10", "1000000"), 4));
-    CHECK_STR(word(finish_as(event, "probe"), 1), "half_open");
+    const char *finished = finish_as(event, "probe");
+    CHECK_STR(word(finished, 1), "half_open");
+    CHECK_STR(word(finished, 4), "half_open");             // the change that it made
+    CHECK_STR(ASK("ZCOUNT", "t:open", "-inf", "(0"), "1"); // scored as half open
     // 2, then 4, then 8 a second; 16 would be over the cap of 8.
     for (int allowed = 2; allowed <= 8; allowed *= 2) {
         const char *answer = claim_as("l", "100", "1000000");
@@ -200,6 +204,7 @@ TEST(recovery_with_nothing_parked_closes_at_once)
         eval(SCRIPT_SUCCEED, WORDS("health:s", "open", "breakers", "queue:s", "due"), WORDS("s"));
     CHECK_STR(word(answer, 1), "closed");
     CHECK_STR(word(answer, 3), "1");
+    CHECK(strstr(answer, " half_open closed]") != NULL); // both changes, in order
     CHECK(strstr(ASK("XREVRANGE", "t:breakers", "+", "-", "COUNT", "1"), "state closed") != NULL);
 }
 
@@ -269,6 +274,45 @@ TEST(a_full_redis_changes_no_health)
     CHECK(is_oom(park_for("0 0 1", QUICK, "0")));
     become_roomy();
     CHECK_STR(ASK("EXISTS", "t:health:s"), "0");
+}
+
+TEST(only_who_made_a_change_is_told_of_it)
+{
+    fresh();
+    for (int i = 0; i < 2; i++)
+        CHECK_STR(word(fail_one("0 0 1", QUICK), 4), "");
+    CHECK_STR(word(fail_one("0 0 1", QUICK), 4), "open");
+    CHECK_STR(word(fail_one("0 0 1", QUICK), 4), "");
+    CHECK_STR(word(fail_one("0 5000 0", QUICK), 4), ""); // a hold is none
+}
+
+// ---- what workers tell
+
+TEST(a_worker_replaces_what_it_told_before)
+{
+    fresh();
+    eval(SCRIPT_LANES, WORDS("lanes:i:0"), WORDS("10000", "s1", "1 16 0", "s2", "2 16 0"));
+    eval(SCRIPT_LANES, WORDS("lanes:i:0"), WORDS("10000", "s2", "3 4 5"));
+    CHECK_STR(ASK("HGETALL", "t:lanes:i:0"), "[s2 3 4 5]");
+    CHECK(atoi(ASK("PTTL", "t:lanes:i:0")) > 5000);
+    eval(SCRIPT_LANES, WORDS("lanes:i:0"), WORDS("10000"));
+    CHECK_STR(ASK("EXISTS", "t:lanes:i:0"), "0");
+}
+
+TEST(a_worker_may_tell_of_many)
+{
+    enum { MANY = 1000 };
+    static char names[MANY][16];
+    const char *args[2 * MANY + 2] = {"10000"};
+    fresh();
+    for (int i = 0; i < MANY; i++) {
+        snprintf(names[i], sizeof names[i], "s%d", i);
+        args[1 + 2 * i] = names[i];
+        args[2 + 2 * i] = "1 2 3";
+    }
+    CHECK_STR(eval(SCRIPT_LANES, WORDS("lanes:i:0"), args), "1");
+    CHECK_STR(ASK("HLEN", "t:lanes:i:0"), "1000");
+    CHECK_STR(ASK("HGET", "t:lanes:i:0", "s999"), "1 2 3");
 }
 
 // ---- rate limits

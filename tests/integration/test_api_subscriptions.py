@@ -34,7 +34,8 @@ def test_a_subscription_lives_and_ends(api, receiver):
     assert answer.status_code == 201 and answer.headers["location"] == f"/v1/subscriptions/{created['id']}"
     assert {name: created[name] for name in body} == {**body, "headers": {"X-Team": "(hidden)"}}
     assert created["state"] == "active" and created["signature"] == "v1" and created["disabled_reason"] is None
-    assert api.ok("GET", answer.headers["location"]) == created
+    shown = api.ok("GET", answer.headers["location"])
+    assert shown.pop("health")["breaker"] == "closed" and shown == created
     publish(api, "invoice.paid")
     wait_until(lambda: receiver.count() == 1, 5, "it is sent to")
     assert receiver.at("/")[0].headers["x-team"] == "one"

@@ -32,7 +32,7 @@ def run_one(name, seed, is_long, folder):
 
     result = {"scenario": name, "seed": seed}
     try:
-        result.update(find(name).run(folder / "stage", seed, is_long))
+        result.update(find(name, is_long).run(folder / "stage", seed, is_long))
         result["outcome"] = "passed"
     except Exception:
         traceback.print_exc()

@@ -8,8 +8,8 @@
 #include "session.h"
 
 extern const struct command subscriptions_add, subscriptions_update; // subscriptions_edit.c
-extern const struct command subscriptions_list; // subscriptions_view.c
-extern const struct command subscriptions_show; // subscriptions_show.c
+extern const struct command subscriptions_list;                      // subscriptions_view.c
+extern const struct command subscriptions_show;                      // subscriptions_show.c
 extern const struct command subscriptions_rm, subscriptions_pause, subscriptions_resume,
     subscriptions_disable, subscriptions_test; // command_subscriptions.c
 extern const struct command subscriptions_secret,

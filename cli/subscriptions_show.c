@@ -143,7 +143,7 @@ static int run_show(const struct command_input *input)
 {
     struct session session;
     struct subscription *found = NULL;
-    struct store_health health;
+    struct store_health health = {.breaker = BREAKER_CLOSED};
     char name[EVENT_SUBSCRIPTION_SIZE + 16];
     const char *id = input->arguments->words[0];
     if (!session_open(&session, input->config))

@@ -294,7 +294,7 @@ TEST(a_worker_replaces_what_it_told_before)
     eval(SCRIPT_LANES, WORDS("lanes:i:0"), WORDS("10000", "s1", "1 16 0", "s2", "2 16 0"));
     eval(SCRIPT_LANES, WORDS("lanes:i:0"), WORDS("10000", "s2", "3 4 5"));
     CHECK_STR(ASK("HGETALL", "t:lanes:i:0"), "[s2 3 4 5]");
-    CHECK(atoi(ASK("PTTL", "t:lanes:i:0")) > 5000);
+    CHECK(first_number(ASK("PTTL", "t:lanes:i:0")) > 5000);
     eval(SCRIPT_LANES, WORDS("lanes:i:0"), WORDS("10000"));
     CHECK_STR(ASK("EXISTS", "t:lanes:i:0"), "0");
 }

@@ -57,7 +57,7 @@ struct config {
     int64_t instance_timeout_ms; // a silent instance is taken for dead after this
     int64_t rotation_grace_ms;   // how long a rotated secret keeps signing
     uint64_t attempts_log;       // entries kept in the attempts stream, per shard
-    bool core_dumps; // allowed; otherwise a crash leaves nothing to read
+    bool core_dumps;             // allowed; otherwise a crash leaves nothing to read
     enum log_level log_level;
     enum log_format log_format;
     enum config_origin origins[CONFIG_MAX_KEYS]; // by the table's index; read it with config_describe

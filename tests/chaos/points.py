@@ -22,6 +22,7 @@ COMMANDS = {
     "claim_ordered": ("load", 2),
     "succeed": ("load", 10),
     "tokens": ("load", 2),
+    "lanes": ("load", 1),
     "renew": ("load", 3),
     "finish": ("load", 20),
     "retry": ("load", 20),

@@ -25,7 +25,8 @@ class SlowProxy:
         self.loop.call_soon_threadsafe(lambda: [writer.transport.abort() for writer in self.writers])
 
     def close(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(self.loop)])
+        self.loop.call_soon_threadsafe(self.loop.call_later, 0.05, self.loop.stop)  # when they have ended
         self.thread.join(10)
 
     def _run(self):

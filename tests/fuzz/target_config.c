@@ -28,13 +28,12 @@ static struct config *load(struct span file, char error[CONFIG_ERROR_SIZE])
     return config;
 }
 
-// A value may be longer than a line: lists go on after their commas. Spaces where a line goes on would be lost.
+// A value may be longer than a line: lists go on after their commas.
 static void append_value(struct text *file, struct span value)
 {
     for (size_t i = 0; i < value.size; i++) {
         text_append_char(file, value.data[i]);
-        if (value.data[i] == ',' && i + 1 < value.size && value.data[i + 1] != ' ' &&
-            value.data[i + 1] != '\t')
+        if (value.data[i] == ',' && i + 1 < value.size)
             text_append_string(file, "\n  ");
     }
 }
@@ -53,13 +52,14 @@ static bool is_same(const struct config *a, const struct config *b, size_t index
     return is_equal;
 }
 
-// Texts with what a line of a file can't say (a long path, a comment's sign) needn't come through.
+// Texts with what a line of a file can't say (a long path, a comment's sign, spaces where it goes on) needn't come
+// through.
 static bool is_writable(struct span value)
 {
     size_t line = 0;
     for (size_t i = 0; i < value.size; i++) {
         line = value.data[i] == ',' ? 0 : line + 1;
-        if (line > 100 || strchr(";#\"", value.data[i]))
+        if (line > 100 || strchr(";#\" \t\v\f\r", value.data[i]))
             return false;
     }
     return true;

@@ -3,7 +3,7 @@
 -- @use claim
 -- Leases the first delivery, in the order of the stream, of an ordered subscription; nothing while the first one is
 -- leased or waits for its retry. An entry that is pending and not fanned out yet may hold an earlier delivery: then
--- nothing is leased either. `fanned` has the pending entries that are fanned out; up to `fanned_to` all are.
+-- nothing is leased either. `fanned` has the pending entries that are fanned out; all before `fanned_to` are.
 -- KEYS: queue:<sub>, due, parked:<sub>, health:<sub>, open, breakers, order:<sub>, events, fanned, fanned_to
 -- ARGV: 1 subscription, 2 at most how many, 3 lease ms, 4 lease token, 5 cap, 6 unused, 7 group
 -- Returns the same as claim.lua.
@@ -29,7 +29,7 @@ end
 -- Whether every pending entry before `entry` is fanned out.
 local function is_reached(entry)
     local from = redis.call("GET", KEYS[10])
-    local pending = redis.pcall("XPENDING", KEYS[8], ARGV[7], from and "(" .. from or "-", "(" .. entry,
+    local pending = redis.pcall("XPENDING", KEYS[8], ARGV[7], from or "-", "(" .. entry,
         ENTRIES_AT_ONCE)
     if pending.err then return true end -- no group: nothing is pending
     local ids = {}
@@ -39,7 +39,7 @@ local function is_reached(entry)
             if not score then return false end
         end
     end
-    -- Further than this nobody has to look again.
+    -- Nobody has to look at those before it again. At this one itself they do: its other deliveries may not be parked yet.
     redis.call("SET", KEYS[10], #ids == ENTRIES_AT_ONCE and ids[#ids] or entry)
     return #ids < ENTRIES_AT_ONCE
 end

@@ -31,7 +31,7 @@ enum key_name {
     KEY_BREAKERS,    // stream, capped: changes of breakers, for every instance to know
     KEY_ORDER,       // + subscription, ordered ones: zset event id → place in the stream's order
     KEY_FANNED, // zset: pending entry that is fanned out → 0; only while ordered subscriptions exist
-    KEY_FANNED_TO,   // string: entry id up to which all are fanned out
+    KEY_FANNED_TO,   // string: entry id before which all are fanned out
     KEY_RATE,        // + subscription, always in shard 0: string, the bucket of its rate limit
     KEY_IDEMPOTENCY, // + digest: string, expiring: the answer given to an Idempotency-Key
     // one per namespace; pass shard 0

@@ -24,8 +24,9 @@ def gaps_ms(requests):
 
 
 def keys(redis_server):
-    """But for what is known of the subscribers' health, which stays as long as they do."""
-    return {key for key in redis_server.client.keys("*") if ":health:" not in key}
+    """But for what is known of the subscribers' health, which stays as long as they do, and what is going on, which
+    expires."""
+    return {key for key in redis_server.client.keys("*") if ":health:" not in key and ":lanes:" not in key}
 
 
 # ---- the schedule

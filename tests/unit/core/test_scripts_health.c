@@ -404,6 +404,19 @@ TEST(an_earlier_entry_that_is_not_fanned_out_holds_the_order)
     CHECK_STR(ASK("GET", "t:fanned_to"), entry);
 }
 
+TEST(an_entry_whose_delivery_to_another_went_out_may_still_hold_ours)
+{
+    char early[64];
+    fresh();
+    snprintf(early, sizeof early, "%s", read_one("other"));
+    ASK("SET", "t:fanned_to", early); // a claim of another ordered subscription came this far
+    read_one("c");
+    park_for("", QUICK, "1");
+    CHECK_STR(word(claim_first("l"), 4), "");
+    ASK("ZADD", "t:fanned", "0", early);
+    CHECK_STR(word(claim_first("l"), 4), event_id);
+}
+
 TEST(a_dead_one_keeps_its_place_for_a_redrive)
 {
     fresh();

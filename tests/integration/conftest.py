@@ -2,6 +2,7 @@
 """Fixtures: each test has its own redis-server; petrel processes and receivers are made by factories."""
 
 import itertools
+import signal
 import sys
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from harness.receiver_fast import FastReceiver  # noqa: E402
 
 
 def pytest_configure(config):
+    # Who starts the tests in the background has them, and all that they start, ignore Ctrl-C; some tests are about it.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "smoke: also run with the sanitizers' builds")
 
 

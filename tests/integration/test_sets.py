@@ -30,17 +30,19 @@ def test_everything_accepted_is_delivered_parked_or_dead(start, fast_receiver, r
     seed = int(os.environ.get("PETREL_TEST_SEED", random.randrange(2**32)))
     print(f"seed: {seed} (PETREL_TEST_SEED repeats it)")
     dice = random.Random(seed)
-    taken, lost_answers, failures = Counter(), Counter(), Counter()
+    taken, lost_answers, failures, breaks = Counter(), Counter(), Counter(), Counter()
 
     def decide(path, event):
         refused, broken, broken_after = FAILURES[path]
         roll = dice.random()
         if roll < refused + broken:
             failures[path, event] += 1
+            breaks[path, event] += roll >= refused
             return status_line(500) if roll < refused else None
         taken[path, event] += 1
         if roll < refused + broken + broken_after:
             lost_answers[path, event] += 1
+            breaks[path, event] += 1
             return None
         return OK
 
@@ -78,8 +80,9 @@ def test_everything_accepted_is_delivered_parked_or_dead(start, fast_receiver, r
         # Nothing twice unless an attempt failed: here, after the subscriber had taken it.
         twice = {event for event in events if taken[path, event] > 1 + lost_answers[path, event]}
         assert not twice
-        # And no more attempts than the schedule allows.
-        assert all(taken[path, e] + failures[path, e] <= 4 for e in events)
+        # And no more attempts than the schedule allows. A kept connection that breaks before any answer may have been closed
+        # before the request came: libcurl sends it once more, as the same attempt (RFC 9112 §9.5).
+        assert all(taken[path, e] + failures[path, e] <= 4 + breaks[path, e] for e in events)
     assert not members(redis_server, subscriptions["/0"])[1] and not members(redis_server, subscriptions["/0"])[0]
     parked, dead = members(redis_server, subscriptions["/paused"])
     early = {event for (at, event) in taken if at == "/paused"}

@@ -46,6 +46,6 @@ struct command {
 extern const struct command command_serve, command_dispatcher, command_admin;
 extern const struct command command_publish, command_subscriptions, command_dead_letters;
 extern const struct command command_keys, command_attempts, command_listen, command_verify;
-extern const struct command command_check, command_config_values, command_version;
+extern const struct command command_check, command_config_values, command_bench, command_version;
 
 #endif

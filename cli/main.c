@@ -15,13 +15,11 @@
 #include "terminal.h"
 
 static const struct command *const commands[] = {
-    &command_serve,         &command_dispatcher,
-    &command_admin,         &command_publish,
-    &command_subscriptions, &command_dead_letters,
-    &command_attempts,      &command_keys,
-    &command_listen,        &command_verify,
-    &command_check,         &command_config_values,
-    &command_version,       NULL,
+    &command_serve,    &command_dispatcher,    &command_admin,
+    &command_publish,  &command_subscriptions, &command_dead_letters,
+    &command_attempts, &command_keys,          &command_listen,
+    &command_verify,   &command_check,         &command_config_values,
+    &command_bench,    &command_version,       NULL,
 };
 
 static const struct command *find_command(const struct command *const *table, const char *name)

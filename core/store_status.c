@@ -135,6 +135,7 @@ static enum store_result add_shard(struct store *store, uint32_t shard, redis_re
     int64_t length = redis_reply_int(replies[SHARD_LENGTH]);
     status->stream_length += length;
     status->parked += store_field_int(replies[SHARD_TOTALS], "parked");
+    status->delivered += store_field_int(replies[SHARD_TOTALS], "delivered");
     status->dead += redis_reply_int(replies[SHARD_DEAD]);
     status->rejected += redis_reply_int(replies[SHARD_REJECTED]);
     status->breakers_open += redis_reply_int(replies[SHARD_OPEN]);

@@ -362,6 +362,7 @@ void store_instances_fini(struct store_instances *list);
 struct store_status { // over all shards
     int64_t stream_length, stream_lag, stream_pending;
     int64_t parked, dead, rejected;
+    int64_t delivered;                         // ever
     int64_t breakers_open, breakers_half_open; // subscriptions', one per shard
     bool has_group;                            // in every shard that has a stream
     bool is_append_only;                       // AOF on

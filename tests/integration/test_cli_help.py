@@ -10,7 +10,7 @@ import pytest
 from harness.cli import one_line, run, succeed
 from harness.processes import BINARY
 
-COMMANDS = [["serve"], ["dispatcher"], ["admin"], ["publish"], ["attempts"], ["listen"], ["verify"], ["check"],
+COMMANDS = [["serve"], ["dispatcher"], ["admin"], ["publish"], ["attempts"], ["listen"], ["verify"], ["check"], ["bench"],
             ["config"], ["version"]]
 GROUPS = {
     "subscriptions": ["add", "list", "show", "update", "pause", "resume", "disable", "secret", "rotate-secret",

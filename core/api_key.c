@@ -128,6 +128,12 @@ static struct span read_string(const cJSON *object, const char *name)
     return span_of(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name)));
 }
 
+static bool read_digest(const cJSON *object, struct api_key *key)
+{
+    return span_copy(read_string(object, "digest"), key->digest, sizeof key->digest) &&
+           strspn(key->digest, "0123456789abcdef") == DIGEST_HEX_SIZE - 1;
+}
+
 static bool read_ms(const cJSON *object, const char *name, int64_t *ms)
 {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, name);
@@ -157,9 +163,7 @@ bool api_key_parse_stored(struct span json, struct api_key *key)
                    span_copy(read_string(tree, "name"), key->name, sizeof key->name) &&
                    api_key_parse_scope(read_string(tree, "scope"), &key->scope) &&
                    read_tenant(cJSON_GetObjectItemCaseSensitive(tree, "tenant"), key) &&
-                   span_copy(read_string(tree, "digest"), key->digest, sizeof key->digest) &&
-                   strlen(key->digest) == DIGEST_HEX_SIZE - 1 &&
-                   read_ms(tree, "created_at_ms", &key->created_at_ms) &&
+                   read_digest(tree, key) && read_ms(tree, "created_at_ms", &key->created_at_ms) &&
                    read_ms(tree, "expires_at_ms", &key->expires_at_ms);
     cJSON_Delete(tree);
     return is_good;

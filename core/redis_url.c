@@ -133,11 +133,10 @@ static bool parse_port(struct parser *parser, struct span text)
 static bool is_host(struct span text)
 {
     for (size_t i = 0; i < text.size; i++) {
-        char c = text.data[i];
-        if (c <= ' ' || c == 0x7f || strchr("[]?#%@\\", c))
+        if (strchr(" []?#%@\\", text.data[i]))
             return false;
     }
-    return text.size > 0;
+    return text.size > 0 && span_is_printable(text);
 }
 
 // "host", "host:port", "[::1]", "[::1]:port".
@@ -257,10 +256,20 @@ static void format_address(const char *host, uint16_t port, struct text *out)
     text_append_format(out, "%s%s%s:%u", is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "", port);
 }
 
+// Anything may be in a path: written so that it stays on its line, and is read as the same again.
+static void format_path(const char *path, struct text *out)
+{
+    for (const char *c = path; *c; c++) {
+        bool is_plain = *c > ' ' && *c <= '~' && !strchr("%?#@", *c);
+        text_append_format(out, is_plain ? "%c" : "%%%02X", (unsigned char)*c);
+    }
+}
+
 void redis_url_format_safe(const struct redis_url *url, struct text *out)
 {
     if (url->is_unix) {
-        text_append_format(out, "unix://%s", url->host);
+        text_append_string(out, "unix://");
+        format_path(url->host, out);
         if (url->database)
             text_append_format(out, "?db=%u", url->database);
         return;

@@ -4,6 +4,11 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
+
+// What Redis holds may be anybody's: beyond these it is no state of petrel's, and arithmetic with it could overflow.
+enum { STATUS_MAX = 9999 };
+#define TIME_MAX_MS INT64_C(253402300799999) // the end of the year 9999
 
 struct delivery *delivery_create(struct subscription *subscription, const struct event *event)
 {
@@ -29,25 +34,29 @@ void delivery_destroy(struct delivery **delivery)
     *delivery = NULL;
 }
 
-bool delivery_parse_state(struct delivery *delivery, struct span state)
+static bool take_number(struct span *rest, int64_t max, int64_t *value)
 {
     struct span part;
-    int64_t attempts, status;
-    if (!span_next(&state, ' ', &part) || !span_to_int64(part, &attempts) || attempts < 0 ||
-        attempts > UINT32_MAX)
-        return false;
-    if (!span_next(&state, ' ', &part) || !span_to_int64(part, &delivery->first_attempt_ms))
-        return false;
-    if (!span_next(&state, ' ', &part) || !span_to_int64(part, &delivery->last_attempt_ms))
-        return false;
-    if (!span_next(&state, ' ', &part) || !span_to_int64(part, &status))
-        return false;
-    if (!span_next(&state, ' ', &part) ||
-        !span_copy(part, delivery->last_error, sizeof delivery->last_error))
-        return false;
-    if (!span_next(&state, ' ', &part) || !span_to_int64(part, &delivery->born_ms))
+    return span_next(rest, ' ', &part) && span_to_int64(part, value) && *value >= 0 && *value <= max;
+}
+
+bool delivery_parse_state(struct delivery *delivery, struct span state)
+{
+    struct span error;
+    int64_t attempts, first_ms, last_ms, status, born_ms;
+    char word[sizeof delivery->last_error];
+    bool is_state =
+        take_number(&state, INT32_MAX, &attempts) && take_number(&state, TIME_MAX_MS, &first_ms) &&
+        take_number(&state, TIME_MAX_MS, &last_ms) && take_number(&state, STATUS_MAX, &status) &&
+        span_next(&state, ' ', &error) && error.size > 0 && span_is_printable(error) &&
+        span_copy(error, word, sizeof word) && take_number(&state, TIME_MAX_MS, &born_ms);
+    if (!is_state)
         return false;
     delivery->attempts = (uint32_t)attempts;
+    delivery->first_attempt_ms = first_ms;
+    delivery->last_attempt_ms = last_ms;
     delivery->last_status = (int32_t)status;
+    memcpy(delivery->last_error, word, sizeof word);
+    delivery->born_ms = born_ms;
     return true;
 }

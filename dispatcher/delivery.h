@@ -61,7 +61,8 @@ static inline bool delivery_is_claimed(const struct delivery *delivery)
     return delivery->lease[0] != '\0';
 }
 
-// "<attempts> <first ms> <last ms> <status> <error> <born ms> <lease>" as Redis keeps it; false if it isn't that.
+// "<attempts> <first ms> <last ms> <status> <error> <born ms> <lease>" as Redis keeps it. False if it isn't that:
+// then nothing of it was taken.
 bool delivery_parse_state(struct delivery *delivery, struct span state);
 
 #endif

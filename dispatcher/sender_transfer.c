@@ -15,9 +15,7 @@
 
 enum {
     CURLE_TOO_LARGE_NUMBER = 100, // its name came with curl 8.6
-    HEADER_CAP_BYTES = 64 * 1024, // whole header sections of a response, 1xx ones included
-    BODY_CAP_BYTES = 64 * 1024,
-    IDLE_MAX_S = 118 // a kept connection that nobody used: curl's own default
+    IDLE_MAX_S = 118              // a kept connection that nobody used: curl's own default
 };
 
 // ---- the guard
@@ -96,75 +94,29 @@ static int on_before_request(void *arg, char *remote_ip, char *local_ip, int rem
 
 // ---- the response
 
-static bool take_header(struct span line, const char *name, struct span *value)
-{
-    struct span head = span_of(name);
-    if (line.size <= head.size || line.data[head.size] != ':')
-        return false;
-    if (!span_equals_ignoring_case((struct span){line.data, head.size}, head))
-        return false;
-    *value = span_trim((struct span){line.data + head.size + 1, line.size - head.size - 1});
-    return true;
-}
-
-static void read_header(struct transfer *transfer, struct span line)
-{
-    struct attempt_result *result = &transfer->result;
-    struct span value;
-    if (take_header(line, "retry-after", &value)) {
-        result->retry_after_ms = outcome_parse_retry_after(value, clock_wall_ms() / 1000);
-    } else if (take_header(line, "webhook-delivery", &value)) {
-        if (span_equals_ignoring_case(value, SPAN("disable")))
-            result->directive = DIRECTIVE_DISABLE;
-        else if (span_equals_ignoring_case(value, SPAN("abort-message")))
-            result->directive = DIRECTIVE_ABORT_MESSAGE;
-    }
-}
-
 static size_t on_header(char *data, size_t size, size_t count, void *arg)
 {
     struct transfer *transfer = arg;
-    size_t bytes = size * count;
-    transfer->header_bytes += bytes;
-    if (transfer->header_bytes > HEADER_CAP_BYTES) {
-        transfer->is_too_large = true;
+    struct span line = {data, size * count};
+    long status = 0;
+    switch (response_take_line(&transfer->response, line, &transfer->result)) {
+    case RESPONSE_TOO_LARGE:
         return 0;
-    }
-    struct span line = {data, bytes};
-    while (line.size && (line.data[line.size - 1] == '\n' || line.data[line.size - 1] == '\r'))
-        line.size--;
-    if (transfer->has_final_status)
-        return bytes; // trailers: nothing of ours is read from them
-    if (span_starts_with(line, SPAN("HTTP/"))) {
-        // A new response (after a 1xx one): what the former said doesn't count.
-        transfer->result.retry_after_ms = -1;
-        transfer->result.directive = DIRECTIVE_NONE;
-    } else if (line.size == 0) {
-        long status = 0;
+    case RESPONSE_END_OF_HEAD:
         curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-        transfer->has_final_status = status >= 200;
-        transfer->result.status = (int32_t)(status >= 200 ? status : 0);
-    } else {
-        read_header(transfer, line);
+        response_end_head(&transfer->response, status, &transfer->result);
+        break;
+    case RESPONSE_LINE:
+        break;
     }
-    return bytes;
+    return line.size;
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *arg)
 {
     struct transfer *transfer = arg;
-    struct attempt_result *result = &transfer->result;
-    size_t bytes = size * count;
-    size_t room = sizeof result->excerpt - result->excerpt_bytes;
-    size_t kept = bytes < room ? bytes : room;
-    memcpy(result->excerpt + result->excerpt_bytes, data, kept);
-    result->excerpt_bytes += kept;
-    transfer->body_bytes += bytes;
-    if (transfer->body_bytes > BODY_CAP_BYTES) {
-        transfer->is_too_large = true;
-        return 0;
-    }
-    return bytes;
+    struct span bytes = {data, size * count};
+    return response_take_body(&transfer->response, bytes, &transfer->result) ? bytes.size : 0;
 }
 
 // ---- options
@@ -275,20 +227,14 @@ static bool set_headers(struct transfer *transfer, const struct sender_request *
 
 static void reset_result(struct transfer *transfer)
 {
-    transfer->header_bytes = transfer->body_bytes = 0;
-    transfer->has_final_status = transfer->is_too_large = false;
     transfer->was_address_allowed = transfer->was_address_blocked = false;
     transfer->was_request_begun = false;
     transfer->curl_error[0] = '\0';
-    // The excerpt's bytes are left as they are: excerpt_bytes says how many count.
     struct attempt_result *result = &transfer->result;
+    response_begin(&transfer->response, result);
     result->error = ATTEMPT_OK;
-    result->status = 0;
-    result->directive = DIRECTIVE_NONE;
-    result->retry_after_ms = -1;
     result->opened_connection = false;
     result->detail[0] = '\0';
-    result->excerpt_bytes = 0;
     result->started_wall_ms = clock_wall_ms();
     transfer->started_mono_ms = clock_mono_ms();
 }
@@ -354,7 +300,7 @@ static enum attempt_error classify(const struct transfer *transfer, CURLcode cod
         return ATTEMPT_PROXY;
     switch ((int)code) {
     case CURLE_OK:
-        return transfer->has_final_status ? ATTEMPT_OK : ATTEMPT_PROTOCOL;
+        return transfer->response.has_final_status ? ATTEMPT_OK : ATTEMPT_PROTOCOL;
     case CURLE_OPERATION_TIMEDOUT:
         return ATTEMPT_TIMEOUT;
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -376,7 +322,7 @@ static enum attempt_error classify(const struct transfer *transfer, CURLcode cod
     case CURLE_SEND_ERROR:
         return ATTEMPT_RESET;
     case CURLE_WRITE_ERROR:
-        return transfer->is_too_large ? ATTEMPT_RESPONSE_TOO_LARGE : ATTEMPT_INTERNAL;
+        return transfer->response.is_too_large ? ATTEMPT_RESPONSE_TOO_LARGE : ATTEMPT_INTERNAL;
     case CURLE_OUT_OF_MEMORY:
         // curl 7.88 calls a header line of over 100 KB so (8.6 and newer: CURLE_TOO_LARGE, which is 100).
         return transfer->was_request_begun ? ATTEMPT_RESPONSE_TOO_LARGE : ATTEMPT_INTERNAL;
@@ -424,7 +370,7 @@ void transfer_conclude(struct transfer *transfer, CURLcode code)
     curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connections);
     result->opened_connection = connections > 0;
     // Once a status is known it decides, however the body ended.
-    if (transfer->has_final_status) {
+    if (transfer->response.has_final_status) {
         result->error = ATTEMPT_OK;
         return;
     }

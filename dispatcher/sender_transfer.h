@@ -6,6 +6,7 @@
 
 #include <curl/curl.h>
 
+#include "response.h"
 #include "sender.h"
 #include "sender_lookups.h"
 #include "sender_multi.h"
@@ -38,10 +39,7 @@ struct transfer {
     sender_done *done;
     void *arg;
     int64_t started_mono_ms, timeout_ms;
-    // Of the response being read:
-    size_t header_bytes, body_bytes;
-    bool has_final_status; // the header section of a non-1xx response is complete
-    bool is_too_large;
+    struct response response; // being read, into result
     bool was_address_allowed, was_address_blocked;
     bool was_request_begun; // connected, and about to be written
     struct attempt_result result;

@@ -83,6 +83,10 @@ TEST(what_is_damaged_opens_nothing)
         {HEAD "\"scope\":\"root\",\"tenant\":null," DIGEST TIMES, false},
         {HEAD "\"tenant\":null," DIGEST TIMES, false},
         {HEAD "\"scope\":\"read\",\"tenant\":null,\"digest\":\"\"" TIMES, false},
+        {HEAD
+         "\"scope\":\"read\",\"tenant\":null,\"digest\":\"0123456789abcdef0123456789abcdef0123456789"
+         "abcdef0123456789abcde\\b\"" TIMES,
+         false},
         {HEAD "\"scope\":\"read\",\"tenant\":null," DIGEST "}", false},
         {"{\"scope\":\"read\",\"tenant\":null," DIGEST TIMES, false},
         {"[]", false},

@@ -52,6 +52,7 @@ TEST(bad_addresses_say_why)
         const char *text, *part;
     } rows[] = {
         {"redis+sentinel://", "host"},
+        {"redis://h\xc3\xa9", "host"},
         {"redis+sentinel:///m", "host"},
         {"redis+sentinel://a,,b/m", "host"},
         {"redis+sentinel://a:0/m", "port"},
@@ -126,6 +127,7 @@ TEST(the_safe_form_has_no_login)
         {"redis://user:secret@h", "redis://h:6379"},
         {"redis://:secret@[::1]:7000/2", "redis://[::1]:7000/2"},
         {"unix://:secret@/s?db=1", "unix:///s?db=1"},
+        {"unix:///a%20b%0a%1b%3fc%25%40\xc3\xa9", "unix:///a%20b%0A%1B%3Fc%25%40%C3%A9"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char error[REDIS_URL_ERROR_SIZE];

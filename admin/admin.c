@@ -7,6 +7,7 @@
 // of stores, the status cache and the table of addresses, each behind its own lock.
 #include "petrel/admin.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,7 +113,7 @@ void admin_set_guard(struct admin *admin, struct guard *guard)
     pthread_mutex_unlock(&admin->guard_lock);
 }
 
-// Under /v1 the key comes first: who has none doesn't learn what there is.
+// Under /v1 the key comes first: who has none doesn't learn what there is. (What isn't open has no other path.)
 static bool is_private_path(const struct admin *admin, const struct http_request *request)
 {
     return span_starts_with(span_of(request->path), SPAN("/v1")) && !admin->observability_only;
@@ -149,6 +150,7 @@ static const struct route *answer(struct admin *admin, struct exchange *exchange
         return NULL;
     if (!find_route(admin, exchange->request, exchange->response, &match))
         return NULL;
+    assert(is_private || match.route->is_open || admin->observability_only);
     if (is_private && !permission_check_route(exchange, match.route))
         return match.route;
     memcpy(exchange->id, match.id, sizeof exchange->id);

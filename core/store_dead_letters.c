@@ -312,6 +312,8 @@ enum store_result store_find_dead_letter(struct store *store, const char *id,
         result = store_fail_memory(store);
     if (result == STORE_OK)
         found->message = event_parse_stored(parsed.event, redis_reply_span(replies[1]));
+    if (found->message && strcmp(found->message->tenant, found->tenant) != 0)
+        event_destroy(&found->message); // the copy bears nothing but an id
     redis_client_free_reply(&replies[0]);
     redis_client_free_reply(&replies[1]);
     return result;

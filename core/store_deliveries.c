@@ -76,8 +76,11 @@ static void free_candidates(struct gathering *gathering)
 
 static void read_attempt(struct gathering *gathering, redis_reply *fields)
 {
-    if (!span_equals_text(redis_reply_span(redis_reply_field(fields, "event")),
-                          gathering->search->id))
+    const struct event_search *search = gathering->search;
+    // Of another tenant: an older event of the same id.
+    if (!span_equals_text(redis_reply_span(redis_reply_field(fields, "event")), search->id) ||
+        !span_equals_text(redis_reply_span(redis_reply_field(fields, "tenant")),
+                          search->found->event->tenant))
         return;
     struct candidate *candidate =
         find_or_add(gathering, redis_reply_span(redis_reply_field(fields, "subscription")));

@@ -2,8 +2,8 @@
 // Lists that are spread over shards, read newest first as if they were one, page by page.
 //
 // Each shard is read in batches, from the cursor's position down; the newest of the shards' heads is offered
-// next. A cursor is the position of the last row looked at, so that what comes in meanwhile (newer) or goes
-// away doesn't shift the pages. One call looks at SCAN_MAX rows at most: with a filter that matches little
+// next. A cursor is the position of the last row taken, so that what comes in meanwhile (newer) or goes
+// away doesn't shift the pages. One call looks at some SCAN_MAX rows at most: with a filter that matches little
 // the page is short, but its cursor leads on.
 #include <stdarg.h>
 #include <stdio.h>
@@ -159,11 +159,17 @@ static enum store_result walk_heads(struct store_walk *walk, struct shard_head *
             return result;
         if (!newest)
             return STORE_OK;
-        if (scanned > 0 && (taken == walk->limit || scanned == SCAN_MAX)) {
+        if (scanned > 0 && taken == walk->limit) {
             format_position(&last, next_cursor);
             return STORE_OK;
         }
-        const struct store_row *row = &newest->batch.rows[newest->next++];
+        const struct store_row *row = &newest->batch.rows[newest->next];
+        // What was looked at last may be another tenant's: the cursor names no row, but a millisecond that is done with.
+        if (scanned >= SCAN_MAX && row->position.ms != last.ms) {
+            format_position(&(struct store_position){.ms = last.ms}, next_cursor);
+            return STORE_OK;
+        }
+        newest->next++;
         last = row->position;
         if (walk->offer(walk, row))
             taken++;

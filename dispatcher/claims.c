@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "claims_internal.h"
 #include "lanes.h"
@@ -82,6 +83,13 @@ void claims_on_settled(struct claims *claims, struct delivery *delivery)
     worker_check_drained(claims->worker);
 }
 
+// The copy bears nothing but an id: what is another tenant's, however it came there, doesn't go out.
+static bool is_theirs(const struct delivery *delivery)
+{
+    return delivery->own_event &&
+           strcmp(delivery->own_event->tenant, delivery->subscription->tenant);
+}
+
 static void on_fetched(void *arg, redis_reply *reply)
 {
     struct fetch *fetch = arg;
@@ -92,6 +100,8 @@ static void on_fetched(void *arg, redis_reply *reply)
     struct span stored = redis_reply_span(reply);
     if (redis_reply_is_ok(reply) && stored.size)
         delivery->own_event = event_parse_stored(span_of(fetch->event_id), stored);
+    if (is_theirs(delivery))
+        event_destroy(&delivery->own_event);
     if (delivery->own_event) {
         delivery->own_event->shard = fetch->shard;
         delivery->event = delivery->own_event;

@@ -2,7 +2,7 @@
 // From a raw entry to deliveries, and back to an acknowledgement:
 //
 //   entry ─parse─> bad: reject.lua
-//            └──> own id: seen.lua ─> repeat: acknowledged
+//            └──> own id (intake_dedupe.c) ─> repeat: acknowledged; held: reject.lua
 //            └──> taken over: settled:<entry> says which deliveries need not be repeated
 //            └──> wait until the table of subscriptions is new enough (intake_fresh.c)
 //            └──> match ─> deliveries to their homes ─> all back ─> acknowledged
@@ -284,7 +284,7 @@ static void on_settled_read(void *arg, redis_reply *reply)
     intake_fan_out(intake, arrival, reply);
 }
 
-static void proceed(struct intake *intake, struct arrival *arrival)
+void intake_proceed(struct intake *intake, struct arrival *arrival)
 {
     if (!arrival->is_taken_over) {
         intake_fresh_pass(intake, arrival);
@@ -299,55 +299,9 @@ static void proceed(struct intake *intake, struct arrival *arrival)
     redis_link_send_reliably(intake->worker->commands, &command, on_settled_read, lookup);
 }
 
-// ---- dedupe of producers' ids, one script per batch
-
-struct dedupe {
-    struct intake *intake;
-    struct arrival *first; // chained by next_in_batch, in the order of the script's keys
-};
-
-static void on_deduped(void *arg, redis_reply *reply)
-{
-    struct dedupe *dedupe = arg;
-    struct intake *intake = dedupe->intake;
-    struct arrival *arrival = dedupe->first;
-    free(dedupe);
-    intake->unanswered--;
-    if (!reply)
-        return; // teardown
-    for (size_t i = 0; arrival; i++) {
-        struct arrival *next = arrival->next_in_batch;
-        struct span owner = redis_reply_span(redis_reply_at(reply, i));
-        // Without an answer for it (an error), a repeat is better than a loss.
-        if (owner.size && !span_equals_text(owner, arrival->entry_id)) {
-            metrics_add(METRIC_EVENTS_DUPLICATE, 1);
-            ledger_count_duplicate(intake->worker->ledger, arrival->shard);
-            ledger_acknowledge(intake->worker->ledger, arrival);
-        } else {
-            proceed(intake, arrival);
-        }
-        arrival = next;
-    }
-}
-
-static void send_dedupe(struct intake *intake, uint32_t shard, struct arrival *first)
-{
-    struct dedupe *dedupe = calloc(1, sizeof *dedupe);
-    assert(dedupe);
-    *dedupe = (struct dedupe){.intake = intake, .first = first};
-    struct redis_command *command = redis_command_create_script(SCRIPT_SEEN);
-    for (const struct arrival *arrival = first; arrival; arrival = arrival->next_in_batch)
-        intake_add_key(intake, command, shard, KEY_SEEN, arrival->event->id);
-    redis_command_add_int(command, intake->worker->engine->config->dedupe_window_ms);
-    for (const struct arrival *arrival = first; arrival; arrival = arrival->next_in_batch)
-        redis_command_add_text(command, arrival->entry_id);
-    intake->unanswered++;
-    redis_link_send_reliably(intake->worker->commands, &command, on_deduped, dedupe);
-}
-
 // ---- parsing
 
-static void reject(struct intake *intake, struct arrival *arrival, const struct event_fault *fault)
+void intake_reject(struct intake *intake, struct arrival *arrival, const struct event_fault *fault)
 {
     char reason[EVENT_REASON_SIZE + 32];
     snprintf(reason, sizeof reason, "%s%s%s", fault->field, fault->field[0] ? ": " : "",
@@ -409,7 +363,7 @@ void intake_take_entries(struct intake *intake, uint32_t shard, redis_reply *ent
         metrics_add(METRIC_EVENTS_READ, 1);
         arrival->event = parse(intake, arrival, redis_reply_at(entry, 1), &fault);
         if (!arrival->event && fault.field) {
-            reject(intake, arrival, &fault);
+            intake_reject(intake, arrival, &fault);
         } else if (!arrival->event) {
             log_error("out of memory: an event stays pending", LOG_STR("entry", arrival->entry_id));
             let_go(intake, arrival);
@@ -417,9 +371,9 @@ void intake_take_entries(struct intake *intake, uint32_t shard, redis_reply *ent
             *last = arrival;
             last = &arrival->next_in_batch;
         } else {
-            proceed(intake, arrival);
+            intake_proceed(intake, arrival);
         }
     }
     if (first)
-        send_dedupe(intake, shard, first);
+        intake_dedupe(intake, shard, first);
 }

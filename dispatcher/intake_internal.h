@@ -43,6 +43,11 @@ struct intake {
 // before (a dead consumer's, or ours from before a lost connection).
 void intake_take_entries(struct intake *intake, uint32_t shard, redis_reply *entries,
                          bool is_taken_over);
+// Events with ids of their own, chained by next_in_batch: those that aren't repeats go on.
+void intake_dedupe(struct intake *intake, uint32_t shard, struct arrival *first);
+// A good event goes on to its subscriptions.
+void intake_proceed(struct intake *intake, struct arrival *arrival);
+void intake_reject(struct intake *intake, struct arrival *arrival, const struct event_fault *fault);
 struct arrival *intake_find(struct intake *intake, uint32_t shard, struct span entry_id);
 // Reads on if there is room.
 void intake_read(struct intake *intake);

@@ -3,9 +3,12 @@
 -- new age; an ordered one to its old place. If it is a dead letter, it is one no longer.
 -- KEYS: events, queue:<sub>, due, parked:<sub>, message:<event>, totals, order:<sub>, dead, dead:<id>
 -- ARGV: 1 group, 2 entry id, 3 event id, 4 subscription, 5 dead letter id, 6 stored event, 7 "1": ordered
--- Returns 1; 0 when it is in the queue already, or still in hand (nothing is done).
+-- Returns 1; 0 when it is in the queue already, still in hand, or when the copy that is there is another event's with the
+-- same id (nothing is done).
 -- The first write is one that a full Redis refuses: then nothing has happened.
 if redis.call("HEXISTS", KEYS[4], ARGV[3]) == 1 then return 0 end
+local copy = redis.call("HGET", KEYS[5], "event")
+if copy and string.match(copy, "^[^\n]*\nentry (%S+)\n") ~= ARGV[2] then return 0 end
 local pending = redis.pcall("XPENDING", KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1)
 if not pending.err and #pending > 0 then return 0 end
 -- What no dispatcher has read will be delivered anyway.

@@ -1,14 +1,30 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Dedupe: which entry owns each producer-given event id within the window.
--- KEYS: seen:<event id> …
--- ARGV: window ms, then one entry id per key
--- Returns the owner's entry id per key: the caller's own when it is the first (or again, after a crash).
+-- Dedupe: which entry owns each producer-given event id within the window. An id is also taken, however old, while
+-- anything of its event is parked or dead: the copy of the body in Redis bears the id, and must not be taken for another
+-- event's.
+-- KEYS: seen:<event id> …, message:<event id> … in the same order
+-- ARGV: window ms, then one entry id per event
+-- Returns per event the owner's entry id: the caller's own when it is the first (or again, after a crash); or
+-- "held <entry id>" when the window is over, but that entry's copy is still there (nothing is written).
+local count = #ARGV - 1
 local owners = {}
-for i, key in ipairs(KEYS) do
-    local owner = redis.call("GET", key)
+
+local function holder(key)
+    local copy = redis.call("HGET", key, "event")
+    return copy and string.match(copy, "^[^\n]*\nentry (%S+)\n")
+end
+
+for i = 1, count do
+    local entry = ARGV[i + 1]
+    local owner = redis.call("GET", KEYS[i])
     if not owner then
-        owner = ARGV[i + 1]
-        redis.call("SET", key, owner, "PX", ARGV[1])
+        local holding = holder(KEYS[count + i]) or entry
+        if holding == entry then
+            owner = entry
+            redis.call("SET", KEYS[i], owner, "PX", ARGV[1])
+        else
+            owner = "held " .. holding
+        end
     end
     owners[i] = owner
 end

@@ -286,6 +286,39 @@ def test_a_bound_key_reaches_with_filters_what_is_its_tenants_only(api, as_key, 
     assert answer.status_code == 422 and len(api.items("/v1/dead-letters")) == 4
 
 
+def pages(client, path, **params):
+    """The items of all pages, and their cursors as they can be read."""
+    items, cursors = [], []
+    while True:
+        page = client.ok("GET", path, params={"limit": 50, **params, **({"cursor": cursors[-1][0]} if cursors else {})})
+        items += page["items"]
+        if page["next_cursor"] is None:
+            return items, [plain for _, plain in cursors]
+        cursors.append((page["next_cursor"], bytes.fromhex(page["next_cursor"]).decode()))
+
+
+def test_a_cursor_names_nothing_of_another_tenants(api, as_key, redis_server):
+    """A page ends within thousands of rows that aren't shown: where it ended says a time, and no more."""
+    client = redis_server.client
+    with client.pipeline(transaction=False) as pipe:
+        for n in range(12_000):  # three to a millisecond, every thousandth our own
+            tenant, ms = "acme" if n % 1000 == 1 else "other", 1_700_000_000_000 + n // 3
+            letter = f"event_{tenant}_{n:05}.sub_{tenant}"
+            pipe.zadd("petrel:dead", {letter: ms})
+            pipe.hset(f"petrel:dead:{letter}", mapping={"type": "a", "tenant": tenant, "reason": "exhausted"})
+            pipe.xadd("petrel:attempts", {"event": f"event_{tenant}_{n:05}", "subscription": f"sub_{tenant}", "type": "a",
+                                          "tenant": tenant, "outcome": "dead"}, id=f"{ms}-{7 + n}")
+        pipe.execute()
+    bound = as_key(make(api, "read", tenant="acme")["key"])
+    expected = [f"event_acme_{n:05}" for n in range(11_001, 0, -1000)]
+    letters, cursors = pages(bound, "/v1/dead-letters")
+    assert [letter["event"] for letter in letters] == expected
+    assert len(cursors) >= 2 and not [cursor for cursor in cursors if "_" in cursor], cursors
+    attempts, cursors = pages(bound, "/v1/attempts")
+    assert [attempt["event"] for attempt in attempts] == expected
+    assert len(cursors) >= 2 and all(cursor.split("/")[1:] == ["0", "0", ""] for cursor in cursors), cursors
+
+
 # ---- what is made with a bound key is its tenant's
 
 def test_a_bound_key_makes_things_of_its_tenant(api, as_key, receiver):

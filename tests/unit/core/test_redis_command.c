@@ -181,8 +181,9 @@ TEST(a_script_unknown_to_redis_is_loaded_on_the_way)
                                          redis_command_create_script(SCRIPT_SEEN),
                                          redis_command_create("ECHO")};
     redis_reply *replies[3];
-    struct key key = key_of("seen");
+    struct key key = key_of("seen"), copy = key_of("message");
     redis_command_add_key(commands[1], &key);
+    redis_command_add_key(commands[1], &copy);
     redis_command_add_text(commands[1], "1000");
     redis_command_add_text(commands[1], "1-0");
     redis_command_add_text(commands[2], "last");

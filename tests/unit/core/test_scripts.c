@@ -167,26 +167,44 @@ static int64_t score(const char *key, const char *member)
 TEST(seen_names_the_first_owner_and_knows_it_again)
 {
     fresh();
-    CHECK_STR(eval(SCRIPT_SEEN, WORDS("seen:a", "seen:b"), WORDS("60000", "1-0", "2-0")),
+    CHECK_STR(eval(SCRIPT_SEEN, WORDS("seen:a", "seen:b", "message:a", "message:b"),
+                   WORDS("60000", "1-0", "2-0")),
               "[1-0 2-0]");
-    CHECK_STR(eval(SCRIPT_SEEN, WORDS("seen:a", "seen:c"), WORDS("60000", "3-0", "3-0")),
+    CHECK_STR(eval(SCRIPT_SEEN, WORDS("seen:a", "seen:c", "message:a", "message:c"),
+                   WORDS("60000", "3-0", "3-0")),
               "[1-0 3-0]");
-    CHECK_STR(eval(SCRIPT_SEEN, WORDS("seen:a"), WORDS("60000", "1-0")), "[1-0]");
+    CHECK_STR(eval(SCRIPT_SEEN, WORDS("seen:a", "message:a"), WORDS("60000", "1-0")), "[1-0]");
     CHECK(first_number(ASK("PTTL", "t:seen:a")) > 50000);
 }
 
 TEST(seen_of_the_same_id_twice_in_one_batch)
 {
     fresh();
-    CHECK_STR(eval(SCRIPT_SEEN, WORDS("seen:a", "seen:a"), WORDS("60000", "1-0", "2-0")),
+    CHECK_STR(eval(SCRIPT_SEEN, WORDS("seen:a", "seen:a", "message:a", "message:a"),
+                   WORDS("60000", "1-0", "2-0")),
               "[1-0 1-0]");
+}
+
+TEST(seen_knows_who_holds_an_id_when_its_window_is_over)
+{
+    static const char copy[] = "petrel-event 1\nentry 1-0\ntype a\n\nentry 2-0\n";
+    fresh();
+    ASK("HSET", "t:message:a", "event", copy);
+    ASK("HSET", "t:message:b", "event", "damaged");
+    CHECK_STR(eval(SCRIPT_SEEN, WORDS("seen:a", "seen:b", "message:a", "message:b"),
+                   WORDS("60000", "2-0", "3-0")),
+              "[held 1-0 3-0]");
+    CHECK_STR(ASK("EXISTS", "t:seen:a"), "0");
+    CHECK_STR(eval(SCRIPT_SEEN, WORDS("seen:a", "message:a"), WORDS("60000", "1-0")), "[1-0]");
+    ASK("DEL", "t:message:a");
+    CHECK_STR(eval(SCRIPT_SEEN, WORDS("seen:a", "message:a"), WORDS("60000", "2-0")), "[1-0]");
 }
 
 TEST(seen_is_refused_when_full)
 {
     fresh();
     become_full();
-    CHECK(is_oom(eval(SCRIPT_SEEN, WORDS("seen:a"), WORDS("60000", "1-0"))));
+    CHECK(is_oom(eval(SCRIPT_SEEN, WORDS("seen:a", "message:a"), WORDS("60000", "1-0"))));
     become_roomy();
     CHECK_STR(ASK("EXISTS", "t:seen:a"), "0");
 }

@@ -87,7 +87,7 @@ void claims_on_settled(struct claims *claims, struct delivery *delivery)
 static bool is_theirs(const struct delivery *delivery)
 {
     return delivery->own_event &&
-           strcmp(delivery->own_event->tenant, delivery->subscription->tenant);
+           strcmp(delivery->own_event->tenant, delivery->subscription->tenant) != 0;
 }
 
 static void on_fetched(void *arg, redis_reply *reply)

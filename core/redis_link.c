@@ -34,7 +34,8 @@ enum {
     RESEND_PAUSE_LAST_MS = 1000, // so that work resumes within 2 s of Redis accepting writes again
     RESEND_WINDOW_FIRST = 16,
     RESEND_WINDOW_LAST = 1024,
-    RESEND_WINDOW_BYTES = 8 * 1024 * 1024
+    RESEND_WINDOW_BYTES = 8 * 1024 * 1024,
+    REFUSAL_LOG_MS = 10000
 };
 
 static bool transmit(struct redis_link *link, struct request *request);
@@ -216,6 +217,17 @@ static bool evaluate_unknown_script(struct redis_link *link, struct request *req
     return true;
 }
 
+// Not for each: what is refused is refused again until somebody has seen to it.
+static void tell_refusal(struct redis_link *link, redis_reply *reply)
+{
+    int64_t now_ms = clock_mono_ms();
+    if (link->refusal_told_ms && now_ms - link->refusal_told_ms < REFUSAL_LOG_MS)
+        return;
+    link->refusal_told_ms = now_ms;
+    log_warn("Redis refuses what must be written; it is kept and sent again",
+             LOG_STR("connection", link->name), LOG_SPAN("why", redis_reply_span(reply)));
+}
+
 static void judge_reply(struct redis_link *link, struct request *request, redis_reply *reply)
 {
     bool is_again = !reply || redis_reply_is_transient(reply);
@@ -226,8 +238,10 @@ static void judge_reply(struct redis_link *link, struct request *request, redis_
         metrics_add(METRIC_REDIS_ERRORS, 1);
     if (request->is_reliable && is_again && link->state != LINK_CLOSING) {
         park(link, request);
-        if (reply)
+        if (reply) {
+            tell_refusal(link, reply);
             pause_resending(link);
+        }
         return;
     }
     complete(request, reply);

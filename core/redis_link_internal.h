@@ -61,6 +61,7 @@ struct redis_link {
     size_t resent_count, resent_bytes;   // of `sent`: those that were parked before
     size_t resend_window;                // how many of them at most
     int64_t resend_pause_ms;             // after a transient answer
+    int64_t refusal_told_ms;             // mono; the last one that was logged
     uint64_t last_reply_ms;              // uv_now
     int64_t backoff_ms;
     int64_t tried_mono_ms; // the last try to connect

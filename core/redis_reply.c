@@ -90,9 +90,10 @@ bool redis_reply_has_code(redis_reply *reply, const char *code)
 
 bool redis_reply_is_transient(redis_reply *reply)
 {
-    static const char *const codes[] = {"LOADING", "OOM",      "READONLY",    "MASTERDOWN",
-                                        "BUSY",    "TRYAGAIN", "CLUSTERDOWN", "NOREPLICAS",
-                                        "MISCONF", "NOSCRIPT"};
+    // NOPERM: a right that an operator took away by mistake comes back like a Redis that was full.
+    static const char *const codes[] = {"LOADING", "OOM",         "READONLY",   "MASTERDOWN",
+                                        "BUSY",    "CLUSTERDOWN", "NOREPLICAS", "TRYAGAIN",
+                                        "MISCONF", "NOSCRIPT",    "NOPERM"};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         if (redis_reply_has_code(reply, codes[i]))
             return true;

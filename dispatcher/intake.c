@@ -256,6 +256,7 @@ void intake_stop(struct intake *intake)
         return;
     intake->is_stopped = true;
     uv_timer_stop(&intake->retry_timer);
+    uv_timer_stop(&intake->review_timer);
     intake_end_waiting_reaps(intake);
     intake_unblock(intake);
 }
@@ -299,9 +300,11 @@ struct intake *intake_create(struct worker *worker)
     assert(intake->reader);
     uv_timer_init(&worker->loop, &intake->note_timer);
     uv_timer_init(&worker->loop, &intake->retry_timer);
+    uv_timer_init(&worker->loop, &intake->review_timer);
     uv_timer_init(&worker->loop, &intake->hold_timer);
     intake->note_timer.data = intake;
     intake->retry_timer.data = intake;
+    intake->review_timer.data = intake;
     intake->hold_timer.data = intake;
     return intake;
 }
@@ -312,6 +315,7 @@ void intake_close(struct intake *intake)
     redis_link_close(intake->reader, NULL, NULL);
     uv_close((uv_handle_t *)&intake->note_timer, NULL);
     uv_close((uv_handle_t *)&intake->retry_timer, NULL);
+    uv_close((uv_handle_t *)&intake->review_timer, NULL);
     uv_close((uv_handle_t *)&intake->hold_timer, NULL);
 }
 

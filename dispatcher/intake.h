@@ -23,7 +23,7 @@ struct arrival {
     uint32_t fan_out;
     bool is_taken_over;   // it was pending before we got it: some deliveries may be settled
     bool has_record;      // settled:<entry> may exist
-    bool is_stuck;        // a delivery came back unsettled: stays pending
+    bool is_stuck;        // a delivery came back unsettled: stays pending, and is looked for again
     bool is_marked;       // as fanned out, for ordered subscriptions
     uint32_t ordered;     // deliveries of ordered subscriptions not parked yet
     bool is_acknowledged; // by a script, together with the parking of its only delivery
@@ -48,7 +48,8 @@ bool intake_is_empty(const struct intake *intake); // stopped, and nothing in ha
 void intake_close(struct intake *intake);          // drops the connection
 void intake_destroy(struct intake **intake);       // after the loop has ended
 void intake_on_returned(struct intake *intake, struct delivery *delivery);
-void intake_on_acknowledged(struct intake *intake, struct arrival *arrival);
+// `is_refused`: by an error, which leaves it pending.
+void intake_on_acknowledged(struct intake *intake, struct arrival *arrival, bool is_refused);
 // Takes over what a dead consumer holds in a shard; then posts MAIL_REAPED.
 void intake_reap(struct intake *intake, uint32_t shard, const char *consumer);
 

@@ -80,8 +80,12 @@ static void let_go(struct intake *intake, struct arrival *arrival)
     worker_check_drained(intake->worker);
 }
 
-void intake_on_acknowledged(struct intake *intake, struct arrival *arrival)
+void intake_on_acknowledged(struct intake *intake, struct arrival *arrival, bool is_refused)
 {
+    // Of a malformed one nothing was sent; an event whose acknowledgement is refused for good would be sent again by
+    // each review, so that one waits for the next start.
+    if (is_refused && !arrival->event)
+        intake_review_later(intake);
     let_go(intake, arrival);
 }
 
@@ -121,8 +125,12 @@ void intake_drop_arrived(struct intake *intake, struct arrival *arrival)
 
 static void settle(struct intake *intake, struct arrival *arrival)
 {
+    if (arrival->is_stuck) {
+        // It stays pending in Redis and comes back, or another instance has it: without the parts that have arrived.
+        ledger_note_arrived(intake->worker->ledger, arrival->event, arrival->arrived_first);
+        intake_review_later(intake);
+    }
     intake_drop_arrived(intake, arrival);
-    // A stuck one stays pending in Redis until somebody takes it over.
     if (arrival->is_stuck || (arrival->is_acknowledged && !arrival->has_record))
         let_go(intake, arrival);
     else
@@ -366,6 +374,7 @@ void intake_take_entries(struct intake *intake, uint32_t shard, redis_reply *ent
             intake_reject(intake, arrival, &fault);
         } else if (!arrival->event) {
             log_error("out of memory: an event stays pending", LOG_STR("entry", arrival->entry_id));
+            intake_review_later(intake);
             let_go(intake, arrival);
         } else if (arrival->event->has_own_id) {
             *last = arrival;

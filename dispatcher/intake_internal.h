@@ -20,6 +20,9 @@ struct intake {
     uint32_t read_thaws; // worker->thaws when the read under way was sent
     bool must_review; // what Redis gave us in a reply that never came, or came too late, is to be found again
     bool is_reviewing;          // the read under way is a review
+    uv_timer_t review_timer;    // a review that is to come
+    int64_t review_pause_ms;    // the last pause before one
+    int64_t review_planned_ms;  // mono; when it began
     struct arrival *gone_first; // is_gone, chained by next_in_batch: freed with the review's answer
     uint32_t review_shard;
     char review_from[EVENT_ENTRY_ID_SIZE];
@@ -55,6 +58,8 @@ void intake_read(struct intake *intake);
 size_t intake_room(const struct intake *intake);
 // The own pending list is to be read, from the start: entries in it that aren't in hand are taken in.
 void intake_review(struct intake *intake);
+// Something stays pending with our consumer that nobody has in hand: looks for it after a pause, a longer one each time.
+void intake_review_later(struct intake *intake);
 // Goes on with a takeover that waits for room, if there is some by now.
 void intake_resume_reap(struct intake *intake);
 void intake_end_waiting_reaps(struct intake *intake);

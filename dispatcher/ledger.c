@@ -35,11 +35,12 @@ static void on_acknowledged(void *arg, redis_reply *reply)
     struct ledger *ledger = acknowledgement->ledger;
     free(acknowledgement);
     ledger->unanswered--;
-    if (reply && redis_reply_is_error(reply))
+    bool is_refused = reply && redis_reply_is_error(reply);
+    if (is_refused)
         log_error("Redis refused an acknowledgement", LOG_SPAN("why", redis_reply_span(reply)));
     while (arrival) {
         struct arrival *next = arrival->next_in_batch;
-        intake_on_acknowledged(ledger->worker->intake, arrival);
+        intake_on_acknowledged(ledger->worker->intake, arrival, is_refused);
         arrival = next;
     }
     if (reply)

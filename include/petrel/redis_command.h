@@ -48,7 +48,7 @@ redis_reply *redis_reply_field(redis_reply *reply, const char *name);
 // Does the error reply start with this code ("NOGROUP", "OOM", "LOADING" …)?
 bool redis_reply_has_code(redis_reply *reply, const char *code);
 // Errors that say "not now": LOADING, OOM, READONLY, MASTERDOWN, BUSY, TRYAGAIN, CLUSTERDOWN, NOREPLICAS,
-// MISCONF, NOSCRIPT (handled below us) … : an idempotent command is to be sent again later.
+// MISCONF, NOPERM, NOSCRIPT (handled below us) … : an idempotent command is to be sent again later.
 bool redis_reply_is_transient(redis_reply *reply);
 
 #endif

@@ -152,6 +152,7 @@ TEST(errors_by_code)
         {"READONLY You can't write against a read only replica.", true},
         {"MISCONF Redis is configured to save RDB snapshots", true},
         {"BUSY Redis is busy running a script.", true},
+        {"NOPERM this user has no permissions to run the 'xack' command", true},
         {"TRYAGAIN Multiple keys request during rehashing of slot", true},
         {"CLUSTERDOWN The cluster is down", true},
         {"MASTERDOWN Link with MASTER is down", true},

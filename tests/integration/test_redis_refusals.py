@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Redis answers, but refuses one thing: a right taken away by mistake, a key that somebody else has written over.
+
+What can't be written down stays pending; it is taken up again by the same, living instance once Redis lets it, and what
+was written down meanwhile isn't repeated.
+"""
+
+import pytest
+from harness.receiver import Answer
+from harness.wait import stays, wait_until
+
+pytestmark = pytest.mark.smoke
+
+FLAGS = ["--retry-schedule", "200ms,200ms,200ms,200ms,200ms"]
+
+
+def wait_settled(redis_server, events):
+    wait_until(lambda: redis_server.is_settled(events), 30, "everything is settled")
+
+
+def test_a_delivery_that_could_not_be_parked(start, redis_server, receiver, xadd):
+    petrel = start(flags=FLAGS)
+    receiver.script("/sick", [Answer(status=500), Answer()])
+    petrel.api.subscribe(receiver.url("/well"))
+    petrel.api.subscribe(receiver.url("/sick"))
+    redis_server.client.set("petrel:totals", "no hash")
+    xadd(type="a.b", data="1")
+    wait_until(lambda: "Redis refused a change of state" in petrel.output(), 10, "parking is refused")
+    redis_server.client.delete("petrel:totals")
+    wait_until(lambda: receiver.accepted("/sick"), 30, "it is sent again")
+    wait_settled(redis_server, 1)
+    assert receiver.count("/well") == 1
+
+
+def test_a_malformed_event_that_could_not_be_set_aside(start, redis_server, xadd):
+    petrel = start(flags=FLAGS)
+    redis_server.client.set("petrel:rejected", "no stream")
+    xadd(nothing="1")
+    wait_until(lambda: "Redis refused an acknowledgement" in petrel.output(), 10, "rejecting is refused")
+    redis_server.client.delete("petrel:rejected")
+    wait_settled(redis_server, 1)
+    assert redis_server.client.xlen("petrel:rejected") == 1
+
+
+def test_what_stays_refused_is_tried_ever_more_seldom(start, redis_server, receiver, xadd):
+    petrel = start(flags=FLAGS)
+    receiver.script("/sick", [Answer(status=500)])
+    subscription = petrel.api.subscribe(receiver.url("/sick"))["id"]
+    redis_server.client.set(f"petrel:parked:{subscription}", "no hash")
+    xadd(type="a.b", data="1")
+    wait_until(lambda: receiver.count("/sick") >= 3, 30, "it is tried again")
+    first, second, third = (request.arrived_at for request in receiver.at("/sick")[:3])
+    assert third - second > second - first > 0.9
+
+
+def test_a_right_taken_away_and_given_back(start, redis_server, receiver, xadd):
+    petrel = start(flags=FLAGS)
+    petrel.api.subscribe(receiver.url("/well"))
+    redis_server.client.execute_command("ACL", "SETUSER", "default", "-xack")
+    for number in range(50):
+        xadd(type="a.b", data=str(number))
+    wait_until(lambda: receiver.count("/well") == 50, 10, "all have arrived")
+    wait_until(lambda: "NOPERM" in petrel.output(), 10, "it is told")
+    stays(lambda: redis_server.pending() == 50, 1, "nothing is acknowledged")
+    redis_server.client.execute_command("ACL", "SETUSER", "default", "+xack")
+    wait_settled(redis_server, 50)
+    assert receiver.count("/well") == 50
+    assert petrel.output().count("NOPERM") <= 4

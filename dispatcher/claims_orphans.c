@@ -6,7 +6,6 @@
 
 #include "claims_internal.h"
 #include "ledger.h"
-#include "own_events.h"
 #include "petrel/log.h"
 #include "petrel/metrics.h"
 #include "worker.h"
@@ -31,10 +30,8 @@ struct orphan_fetch {
 
 static void on_buried(void *arg, struct delivery *delivery, const struct ledger_answer *answer)
 {
-    struct claims *claims = arg;
-    if (answer->is_ours)
-        own_events_delivery_dead(claims->worker, delivery, delivery->death_reason);
-    claims_on_settled(claims, delivery);
+    (void)answer;
+    claims_on_settled(arg, delivery);
 }
 
 static void bury(struct claims *claims, struct delivery *delivery, const char *reason)
@@ -42,7 +39,6 @@ static void bury(struct claims *claims, struct delivery *delivery, const char *r
     struct ledger_move move = {
         .delivery = delivery, .reason = reason, .moved = on_buried, .arg = claims};
     metrics_add(METRIC_DELIVERIES_DEAD, 1);
-    delivery->death_reason = reason;
     claims_hold(claims, delivery);
     ledger_bury(claims->worker->ledger, &move);
 }

@@ -31,9 +31,8 @@ struct delivery {
     int64_t first_attempt_ms, last_attempt_ms; // wall; 0: none
     int64_t born_ms; // wall: when its event was accepted; its age counts from here
     int32_t last_status;
-    char last_error[32];      // "-" when none
-    const char *death_reason; // static; set when it is given up
-    int64_t taken_ms;         // mono; its entry was read, or its lease asked for
+    char last_error[32]; // "-" when none
+    int64_t taken_ms;    // mono; its entry was read, or its lease asked for
     // fresh
     struct arrival *arrival; // origin's; NULL when claimed
     uint32_t origin;

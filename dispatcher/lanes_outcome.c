@@ -10,7 +10,6 @@
 #include "claims.h"
 #include "lanes_internal.h"
 #include "ledger.h"
-#include "own_events.h"
 #include "petrel/clock.h"
 #include "petrel/fault_point.h"
 #include "petrel/log.h"
@@ -90,18 +89,10 @@ static void log_failure(const struct delivery *delivery, const struct attempt_re
 
 // ---- after Redis has the change
 
-static void announce_death(const struct lanes *lanes, const struct delivery *delivery,
-                           const struct ledger_answer *answer)
-{
-    if (answer->is_ours && delivery->death_reason)
-        own_events_delivery_dead(lanes->worker, delivery, delivery->death_reason);
-}
-
 static void on_fresh_moved(void *arg, struct delivery *delivery, const struct ledger_answer *answer)
 {
     struct lanes *lanes = arg;
     lanes->parking--;
-    announce_death(lanes, delivery, answer);
     lanes_on_answer(lanes, delivery, answer);
     worker_return(lanes->worker, delivery);
 }
@@ -114,7 +105,6 @@ static void on_claimed_moved(void *arg, struct delivery *delivery,
         log_warn("lease lost: another instance has taken this delivery over",
                  LOG_STR("event", delivery->event->id),
                  LOG_STR("subscription", delivery->subscription_id));
-    announce_death(lanes, delivery, answer);
     lanes_on_answer(lanes, delivery, answer);
     lanes_on_settled(lanes, delivery);
     claims_on_settled(lanes->worker->claims, delivery);
@@ -175,7 +165,6 @@ static void settle_dead(struct lanes *lanes, struct delivery *delivery, const ch
                         const struct attempt_result *result, const struct ledger_report *report)
 {
     metrics_add(METRIC_DELIVERIES_DEAD, 1);
-    delivery->death_reason = reason;
     struct ledger_move move = {
         .delivery = delivery, .reason = reason, .result = result, .report = *report, .arg = lanes};
     if (delivery_is_claimed(delivery)) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "ledger_internal.h"
+#include "own_events.h"
 #include "petrel/log.h"
 #include "petrel/metrics.h"
 #include "worker.h"
@@ -277,6 +278,7 @@ void ledger_bury(struct ledger *ledger, const struct ledger_move *move)
     else
         add_consumer(command, ledger, delivery);
     add_report(command, ledger, &move->report);
+    own_events_add_death(command, ledger->worker, delivery, move->reason);
     add_dead_letter_fields(command, move);
     text_fini(&id);
     send_move(ledger, move, SCRIPT_BURY, command);

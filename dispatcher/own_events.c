@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each has an id made of what happened, so that sending it again after a lost reply is a repeat to be dropped.
+// Each has an id made of what happened, so that sending it again after a lost reply is a repeat to be dropped. A death is
+// told by the script that buries; the others go out after what they tell of, and a crash in between loses them.
 #include "own_events.h"
 
 #include <stdio.h>
@@ -34,12 +35,17 @@ struct own_event {
     int64_t when_ms;  // for the id
 };
 
+static void format_id(const struct own_event *event, char id[EVENT_ID_SIZE])
+{
+    snprintf(id, EVENT_ID_SIZE, "own_%016llx_%lld", (unsigned long long)hash_bytes(event->what),
+             (long long)event->when_ms);
+}
+
 static void publish(const struct engine *engine, struct redis_link *commands,
                     const struct own_event *event, struct text *data)
 {
     char id[EVENT_ID_SIZE];
-    snprintf(id, sizeof id, "own_%016llx_%lld", (unsigned long long)hash_bytes(event->what),
-             (long long)event->when_ms);
+    format_id(event, id);
     text_append_char(data, '}');
     struct key events = keys_format(&engine->keys, event->shard, KEY_EVENTS, SPAN(""));
     struct redis_command *command = redis_command_create("XADD");
@@ -57,34 +63,39 @@ static void publish(const struct engine *engine, struct redis_link *commands,
     redis_link_send_reliably(commands, &command, NULL, NULL);
 }
 
-void own_events_delivery_dead(const struct worker *worker, const struct delivery *delivery,
-                              const char *reason)
+static void format_death(const struct delivery *delivery, const char *reason, const char *letter,
+                         struct text *data)
+{
+    append_member(data, "dead_letter", letter);
+    append_member(data, "event", delivery->event->id);
+    append_member(data, "event_type", delivery->event->type);
+    append_member(data, "subscription", delivery->subscription_id);
+    append_member(data, "reason", reason);
+    append_number(data, "attempts", delivery->attempts);
+    append_number(data, "last_status", delivery->last_status);
+    text_append_char(data, '}');
+}
+
+void own_events_add_death(struct redis_command *command, const struct worker *worker,
+                          const struct delivery *delivery, const char *reason)
 {
     const struct event *event = delivery->event;
     struct subscription *any;
-    if (event_is_own(event->type) || !snapshot_match(worker->snapshot, span_of(event->tenant),
-                                                     SPAN(OWN_EVENT_DELIVERY_DEAD), &any, 1))
-        return;
-    struct text id, data;
-    text_init(&id, EVENT_ID_SIZE + EVENT_SUBSCRIPTION_SIZE);
+    char id[EVENT_ID_SIZE] = "";
+    struct text letter, data;
+    text_init(&letter, EVENT_ID_SIZE + EVENT_SUBSCRIPTION_SIZE);
     text_init(&data, DATA_MAX_BYTES);
-    text_append_format(&id, "%s.%s", event->id, delivery->subscription_id);
-    append_member(&data, "dead_letter", text_string(&id));
-    append_member(&data, "event", event->id);
-    append_member(&data, "event_type", event->type);
-    append_member(&data, "subscription", delivery->subscription_id);
-    append_member(&data, "reason", reason);
-    append_number(&data, "attempts", delivery->attempts);
-    append_number(&data, "last_status", delivery->last_status);
-    struct own_event own = {
-        .type = OWN_EVENT_DELIVERY_DEAD,
-        .tenant = event->tenant,
-        .shard = event->shard,
-        .what = text_span(&id),
-        .when_ms = delivery->last_attempt_ms,
-    };
-    publish(worker->engine, worker->commands, &own, &data);
-    text_fini(&id);
+    if (!event_is_own(event->type) && snapshot_match(worker->snapshot, span_of(event->tenant),
+                                                     SPAN(OWN_EVENT_DELIVERY_DEAD), &any, 1)) {
+        text_append_format(&letter, "%s.%s", event->id, delivery->subscription_id);
+        struct own_event own = {.what = text_span(&letter), .when_ms = delivery->last_attempt_ms};
+        format_id(&own, id);
+        format_death(delivery, reason, text_string(&letter), &data);
+    }
+    redis_command_add_text(command, id);
+    redis_command_add_text(command, event->tenant);
+    redis_command_add_span(command, text_span(&data));
+    text_fini(&letter);
     text_fini(&data);
 }
 

@@ -6,7 +6,8 @@
 -- ARGV: 1 group, 2 entry id, 3 event id, 4 subscription, 5 dead letter id, 6 lease token ("" when fresh),
 --       7 stored event ("" when leased), 8 "1": the event's only delivery, acknowledge it here,
 --       9 own consumer ("" when leased), 10 report of the attempt ("": there was none; see health_fail),
---       11 policy, 12… field, value of the dead letter
+--       11 policy, 12 id, 13 tenant, 14 data of the event that tells of the death (id "": nobody asks for it),
+--       15… field, value of the dead letter
 -- Returns {1, breaker, ms to wait, "1": disable it}; 2 when it was settled before (a lost reply); 0 when the lease or
 -- the entry isn't the caller's any more (nothing is done, and the caller must not acknowledge the entry).
 local names = { health = KEYS[9], open = KEYS[10], breakers = KEYS[11], subscription = ARGV[4] }
@@ -24,13 +25,17 @@ end
 local now = health_clock()
 local is_new = redis.call("EXISTS", KEYS[8]) == 0
 redis.call("HSET", KEYS[8], "event", ARGV[3], "subscription", ARGV[4], "died_at", now,
-    unpack(ARGV, 12))
+    unpack(ARGV, 15))
 redis.call("ZADD", KEYS[7], now, ARGV[5])
 -- An ordered one keeps its place, for when it is redriven.
 local place = redis.call("ZSCORE", KEYS[12], ARGV[3])
 if place then
     redis.call("HSET", KEYS[8], "order", place)
     redis.call("ZREM", KEYS[12], ARGV[3])
+end
+-- In the same script: whoever finds the dead letter finds that it was told.
+if ARGV[12] ~= "" then
+    redis.call("XADD", KEYS[1], "*", "type", "petrel.delivery.dead", "id", ARGV[12], "tenant", ARGV[13], "data", ARGV[14])
 end
 if is_leased then
     redis.call("HDEL", KEYS[3], ARGV[3])

@@ -48,8 +48,8 @@ static const char *park(void)
 static const char *bury(void)
 {
     return eval(SCRIPT_BURY, BURY_KEYS,
-                WORDS("petrel", entry, "e", "s", "e.s", "", "x", sole, "c", "", POLICY, "reason",
-                      "exhausted"));
+                WORDS("petrel", entry, "e", "s", "e.s", "", "x", sole, "c", "", POLICY, "", "", "",
+                      "reason", "exhausted"));
 }
 
 static const char *note(void)
@@ -106,8 +106,8 @@ static const char *retry(void)
 static const char *bury_leased(void)
 {
     return eval(SCRIPT_BURY, BURY_KEYS,
-                WORDS("petrel", entry, "e", "s", "e.s", "mine", "", "0", "", "", POLICY, "reason",
-                      "exhausted"));
+                WORDS("petrel", entry, "e", "s", "e.s", "mine", "", "0", "", "", POLICY, "", "", "",
+                      "reason", "exhausted"));
 }
 
 static const char *time_passes(void)

@@ -131,7 +131,7 @@ static const char *bury(const char *entry_id, const char *event, const char *sub
                            "open", "breakers", order),
                      WORDS("petrel", entry_id, event, sub, letter, lease,
                            lease[0] ? "" : "the event", is_sole, lease[0] ? "" : "c", "", POLICY,
-                           "reason", "exhausted", "attempts", "10")));
+                           "", "", "", "reason", "exhausted", "attempts", "10")));
 }
 
 static const char *redrive(const char *event, const char *sub)
@@ -576,6 +576,22 @@ TEST(bury_of_a_leased_delivery_hands_its_reference_on)
     CHECK_STR(ASK("HMGET", "t:totals", "parked", "dead"), "[1 1]");
     CHECK_STR(ASK("ZSCORE", "t:queue:s1", "e1"), "nil");
     CHECK_STR(ASK("HEXISTS", "t:parked:s1", "e1"), "0");
+}
+
+TEST(bury_tells_of_the_death_in_the_same_script_and_once)
+{
+    fresh();
+    read_one("c");
+    for (int i = 0; i < 2; i++)
+        eval(SCRIPT_BURY,
+             WORDS("events", "queue:s1", "parked:s1", "message:e1", "settled:0-0", "totals", "dead",
+                   "dead:e1.s1", "health:s1", "open", "breakers", "order:s1"),
+             WORDS("petrel", entry, "e1", "s1", "e1.s1", "", "the event", "1", "c", "", POLICY,
+                   "own_1", "acme", "{}", "reason", "exhausted"));
+    CHECK_STR(ASK("HGET", "t:dead:e1.s1", "reason"), "exhausted");
+    CHECK_STR(ASK("XLEN", "t:events"), "2");
+    CHECK(strstr(ASK("XREVRANGE", "t:events", "+", "-", "COUNT", "1"),
+                 "type petrel.delivery.dead id own_1 tenant acme data {}") != NULL);
 }
 
 TEST(bury_again_over_an_older_dead_letter_of_the_same_event_counts_once)

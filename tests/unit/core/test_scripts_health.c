@@ -433,7 +433,7 @@ TEST(a_dead_one_keeps_its_place_for_a_redrive)
     eval(SCRIPT_BURY,
          WORDS("events", "queue:s", "parked:s", message, "settled:0-0", "totals", "dead", key,
                "health:s", "open", "breakers", "order:s"),
-         WORDS("petrel", "", first, "s", letter, "l", "", "0", "", "", QUICK, "reason",
+         WORDS("petrel", "", first, "s", letter, "l", "", "0", "", "", QUICK, "", "", "", "reason",
                "exhausted"));
     CHECK_STR(eval(SCRIPT_REDRIVE,
                    WORDS("dead", key, "queue:s", "due", "parked:s", message, "totals", "order:s"),

@@ -20,8 +20,9 @@ const struct config_entry config_entries[] = {
         .default_text = "",
         .meaning =
             "Where Redis is: redis://[user:password@]host[:port][/db], rediss:// with TLS, "
-            "unix:///path[?db=n], or redis+sentinel://[user:password@]host:port,host:port/master-name[/db], "
-            "which follows failovers. Empty: 127.0.0.1:6379; `serve` starts a private one if there is "
+            "unix:///path[?db=n], or redis+sentinel://[user:password@]host:port,host:port/master-name[/db]"
+            "[?sentinel_user=u&sentinel_password=p], which follows failovers, with TLS "
+            "rediss+sentinel://. Empty: 127.0.0.1:6379; `serve` starts a private one if there is "
             "none.",
     },
     {

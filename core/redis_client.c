@@ -229,7 +229,7 @@ static bool open_context(struct redis_client *client)
     char why[160];
     if (!arm(client, what))
         return false;
-    if (!redis_tls_start(client->context, url, why, sizeof why))
+    if (!redis_tls_start(client->context, url->host, why, sizeof why))
         return fail(client, what, span_of(why));
     return true;
 }

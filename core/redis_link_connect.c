@@ -194,7 +194,7 @@ static void connect_to(struct redis_link *link, const struct redis_url *target)
     }
     context->data = link;
     char why[REDIS_LINK_ERROR_SIZE] = "cannot watch the socket";
-    if ((target->is_tls && !redis_tls_start(&context->c, target, why, sizeof why)) ||
+    if ((target->is_tls && !redis_tls_start(&context->c, target->host, why, sizeof why)) ||
         redis_adapter_attach(context, link->loop) != 0) {
         set_error(link, why);
         redisAsyncFree(context);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "redis_adapter.h"
+#include "redis_tls.h"
 
 static void ask_next(struct redis_resolver *resolver);
 
@@ -20,7 +21,7 @@ static const struct redis_sentinel *current(const struct redis_resolver *resolve
 static void note_failure(struct redis_resolver *resolver, const char *what)
 {
     const struct redis_sentinel *sentinel = current(resolver);
-    snprintf(resolver->why, sizeof resolver->why, "sentinel %.60s:%u: %.60s", sentinel->host,
+    snprintf(resolver->why, sizeof resolver->why, "sentinel %.60s:%u: %.80s", sentinel->host,
              sentinel->port, what && what[0] ? what : "closed");
 }
 
@@ -47,19 +48,33 @@ static void on_answer(redisAsyncContext *context, void *data, void *privdata)
     resolver->on_resolved(resolver->arg, &target, "");
 }
 
+// Refused: then so is the question, and its answer says why.
+static void log_in(redisAsyncContext *context, const struct redis_url *url)
+{
+    if (url->sentinel_user[0])
+        redisAsyncCommand(context, NULL, NULL, "AUTH %s %s", url->sentinel_user,
+                          url->sentinel_password);
+    else if (url->sentinel_password[0])
+        redisAsyncCommand(context, NULL, NULL, "AUTH %s", url->sentinel_password);
+}
+
 static bool ask(struct redis_resolver *resolver)
 {
     const struct redis_sentinel *sentinel = current(resolver);
+    const struct redis_url *url = resolver->url;
+    char tls[80] = "";
     redisAsyncContext *context = redisAsyncConnect(sentinel->host, sentinel->port);
-    if (!context || context->err || redis_adapter_attach(context, resolver->loop) != 0) {
-        note_failure(resolver, context ? context->errstr : "out of memory");
+    if (!context || context->err ||
+        (url->is_tls && !redis_tls_start(&context->c, sentinel->host, tls, sizeof tls)) ||
+        redis_adapter_attach(context, resolver->loop) != 0) {
+        note_failure(resolver, tls[0] ? tls : context ? context->errstr : "out of memory");
         if (context)
             redisAsyncFree(context);
         return false;
     }
     resolver->context = context;
-    redisAsyncCommand(context, on_answer, resolver, REDIS_SENTINEL_QUESTION,
-                      resolver->url->master_name);
+    log_in(context, url);
+    redisAsyncCommand(context, on_answer, resolver, REDIS_SENTINEL_QUESTION, url->master_name);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "petrel/clock.h"
+#include "redis_tls.h"
 
 bool redis_sentinel_read_answer(redis_reply *reply, const struct redis_url *url,
                                 struct redis_url *target, char why[REDIS_SENTINEL_WHY_SIZE])
@@ -35,24 +36,48 @@ static struct timeval time_of(int64_t ms)
     return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 }
 
-static bool ask(const struct redis_url *url, const struct redis_sentinel *sentinel,
-                int64_t timeout_ms, struct redis_url *target, char why[REDIS_SENTINEL_WHY_SIZE])
+static bool log_in(redisContext *context, const struct redis_url *url)
 {
-    bool is_found = false;
+    if (!url->sentinel_password[0])
+        return true;
+    redisReply *reply =
+        url->sentinel_user[0]
+            ? redisCommand(context, "AUTH %s %s", url->sentinel_user, url->sentinel_password)
+            : redisCommand(context, "AUTH %s", url->sentinel_password);
+    if (reply)
+        freeReplyObject(reply); // refused: then so is the question, and its answer says why
+    return reply != NULL;
+}
+
+static redisReply *question(const struct redis_url *url, const struct redis_sentinel *sentinel,
+                            int64_t timeout_ms, char why[REDIS_SENTINEL_WHY_SIZE])
+{
+    char tls[80] = "";
     redisReply *reply = NULL;
     redisContext *context =
         redisConnectWithTimeout(sentinel->host, sentinel->port, time_of(timeout_ms));
-    if (context && !context->err && redisSetTimeout(context, time_of(timeout_ms)) == REDIS_OK)
+    if (context && !context->err && redisSetTimeout(context, time_of(timeout_ms)) == REDIS_OK &&
+        (!url->is_tls || redis_tls_start(context, sentinel->host, tls, sizeof tls)) &&
+        log_in(context, url))
         reply = redisCommand(context, REDIS_SENTINEL_QUESTION, url->master_name);
-    if (reply)
-        is_found = redis_sentinel_read_answer(reply, url, target, why);
-    else
-        snprintf(why, REDIS_SENTINEL_WHY_SIZE, "sentinel %.60s:%u: %.60s", sentinel->host,
-                 sentinel->port, context ? context->errstr : "out of memory");
-    if (reply)
-        freeReplyObject(reply);
+    if (!reply)
+        snprintf(why, REDIS_SENTINEL_WHY_SIZE, "sentinel %.60s:%u: %.80s", sentinel->host,
+                 sentinel->port,
+                 tls[0]    ? tls
+                 : context ? context->errstr
+                           : "out of memory");
     if (context)
         redisFree(context);
+    return reply;
+}
+
+static bool ask(const struct redis_url *url, const struct redis_sentinel *sentinel,
+                int64_t timeout_ms, struct redis_url *target, char why[REDIS_SENTINEL_WHY_SIZE])
+{
+    redisReply *reply = question(url, sentinel, timeout_ms, why);
+    bool is_found = reply && redis_sentinel_read_answer(reply, url, target, why);
+    if (reply)
+        freeReplyObject(reply);
     return is_found;
 }
 

@@ -7,7 +7,7 @@
 #include "petrel/redis_command.h"
 #include "petrel/redis_url.h"
 
-enum { REDIS_SENTINEL_WHY_SIZE = 160, REDIS_SENTINEL_TIMEOUT_MS = 500 };
+enum { REDIS_SENTINEL_WHY_SIZE = 180, REDIS_SENTINEL_TIMEOUT_MS = 500 };
 // What a sentinel is asked; %s is the master's name.
 #define REDIS_SENTINEL_QUESTION "SENTINEL GET-MASTER-ADDR-BY-NAME %s"
 

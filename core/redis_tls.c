@@ -43,11 +43,11 @@ static bool set_host(SSL *ssl, const char *host)
     return SSL_set_tlsext_host_name(ssl, host) == 1 && SSL_set1_host(ssl, host) == 1;
 }
 
-bool redis_tls_start(redisContext *context, const struct redis_url *url, char *why, size_t why_size)
+bool redis_tls_start(redisContext *context, const char *host, char *why, size_t why_size)
 {
     pthread_once(&once, create_shared);
     SSL *ssl = shared ? SSL_new(shared) : NULL;
-    if (!ssl || !set_host(ssl, url->host)) {
+    if (!ssl || !set_host(ssl, host)) {
         snprintf(why, why_size, "TLS to Redis can't be set up");
         SSL_free(ssl);
         return false;
@@ -71,10 +71,10 @@ bool redis_tls_is_built_in(void)
 
 #else
 
-bool redis_tls_start(redisContext *context, const struct redis_url *url, char *why, size_t why_size)
+bool redis_tls_start(redisContext *context, const char *host, char *why, size_t why_size)
 {
     (void)context;
-    (void)url;
+    (void)host;
     snprintf(why, why_size,
              "this build has no TLS to Redis: rebuild with hiredis >= 1.0 and its SSL library");
     return false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Redis addresses: redis:// and rediss:// as registered with IANA, unix:// and redis+sentinel:// as other clients write
-// them.
+// them. The login before the @ is the master's; sentinels have one of their own, or none.
 // Pure. Left to others: connecting, and what an empty address means.
 #include "petrel/redis_url.h"
 
@@ -46,8 +46,10 @@ static bool parse_scheme(struct parser *parser)
         parser->is_sentinel = true;
         return true;
     }
-    if (!take_prefix(&parser->rest, "rediss://"))
-        return fail(parser, "it must begin with redis://, rediss://, redis+sentinel:// or unix://");
+    parser->is_sentinel = take_prefix(&parser->rest, "rediss+sentinel://");
+    if (!parser->is_sentinel && !take_prefix(&parser->rest, "rediss://"))
+        return fail(parser, "it must begin with redis://, rediss://, redis+sentinel://, "
+                            "rediss+sentinel:// or unix://");
     parser->url.is_tls = true;
     if (!redis_tls_is_built_in())
         return fail(parser,
@@ -207,9 +209,31 @@ static bool is_master_name(struct span text)
     return text.size > 0;
 }
 
+// "sentinel_user=…&sentinel_password=…", in any order.
+static bool parse_sentinel_login(struct parser *parser, struct span query)
+{
+    struct redis_url *url = &parser->url;
+    struct span setting;
+    while (span_next(&query, '&', &setting)) {
+        bool is_user = take_prefix(&setting, "sentinel_user=");
+        if (!is_user && !take_prefix(&setting, "sentinel_password="))
+            return fail(parser, "after the ? only sentinel_user= and sentinel_password= are known");
+        if (is_user ? !decode(setting, url->sentinel_user, sizeof url->sentinel_user)
+                    : !decode(setting, url->sentinel_password, sizeof url->sentinel_password))
+            return fail(parser, "a sentinel's user or password is too long or has a bad %-escape");
+    }
+    if (url->sentinel_user[0] && !url->sentinel_password[0])
+        return fail(parser, "sentinel_user needs sentinel_password");
+    return true;
+}
+
 static bool parse_sentinel(struct parser *parser)
 {
-    struct span hosts = {0}, name = {0};
+    struct span hosts = {0}, name = {0}, path = {0};
+    span_next(&parser->rest, '?', &path);
+    if (!parse_sentinel_login(parser, parser->rest))
+        return false;
+    parser->rest = path;
     span_next(&parser->rest, '/', &hosts);
     span_next(&parser->rest, '/', &name);
     if (!parse_sentinels(parser, hosts))
@@ -274,9 +298,8 @@ void redis_url_format_safe(const struct redis_url *url, struct text *out)
             text_append_format(out, "?db=%u", url->database);
         return;
     }
-    text_append_string(out, url->master_name[0] ? "redis+sentinel://"
-                            : url->is_tls       ? "rediss://"
-                                                : "redis://");
+    text_append_string(out, url->is_tls ? "rediss" : "redis");
+    text_append_string(out, url->master_name[0] ? "+sentinel://" : "://");
     for (uint32_t i = 0; i < url->sentinel_count; i++) {
         if (i > 0)
             text_append_char(out, ',');

@@ -123,6 +123,35 @@ def test_commands_and_a_dispatcher_talk_tls(petrel, tls_redis, authority, tmp_pa
         assert child.terminate() == 0, child.output()
 
 
+def test_sentinel_and_master_talk_tls(petrel, tls_redis, authority, tmp_path):
+    master, port = tls_redis("127.0.0.1"), free_port()
+    certificate, conf = tmp_path / "server.pem", tmp_path / "sentinel.conf"
+    conf.write_text(
+        f"port 0\ntls-port {port}\nbind 127.0.0.1\ndir {tmp_path}\ntls-replication yes\ntls-auth-clients no\n"
+        f"tls-cert-file {certificate}\ntls-key-file {certificate}\ntls-ca-cert-file {authority.path}\n"
+        f"sentinel monitor petrel-master 127.0.0.1 {master} 1\n")
+    sentinel = Child(["redis-server", str(conf), "--sentinel"], tmp_path / "sentinel.log")
+    url = f"rediss+sentinel://127.0.0.1:{port}/petrel-master"
+    try:
+        wait_until(lambda: is_open(port), 20, "the sentinel listens")
+        trusted = clean_environment({"SSL_CERT_FILE": authority.path})
+        words = ["publish", "a.b", "--data", "1", "--redis-url", url]
+        done = subprocess.run([petrel, *words], capture_output=True, text=True, timeout=60, env=trusted, check=False)
+        assert done.returncode == 0, done.stderr
+        done = subprocess.run([petrel, *words], capture_output=True, text=True, timeout=60, env=clean_environment(),
+                              check=False)
+        assert done.returncode == 1 and "self-signed certificate" in one_line(done.stderr)
+        child = Child([petrel, "dispatcher", "--redis-url", url, "--listen", "127.0.0.1:0"], tmp_path / "log", env=trusted,
+                      cwd=tmp_path)
+        command = ["redis-cli", "-p", str(master), "--tls", "--cacert", str(authority.path), "XINFO", "GROUPS", "petrel:events"]
+        try:
+            wait_until(lambda: "entries-read\n1\n" in groups(command), 20, "the event is read")
+        finally:
+            assert child.terminate() == 0, child.output()
+    finally:
+        sentinel.close()
+
+
 def groups(command):
     return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False).stdout
 

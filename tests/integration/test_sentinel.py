@@ -3,9 +3,11 @@
 
 import subprocess
 import time
+from types import SimpleNamespace
 
 import pytest
 import redis
+import requests
 from harness.faults import Producer, metrics, readiness
 from harness.processes import BINARY, Child, RedisServer, free_port
 from harness.wait import wait_until
@@ -68,6 +70,35 @@ def sentinels(tmp_path):
     made.close()
 
 
+@pytest.fixture
+def guarded_sentinel(tmp_path, redis_server):
+    """The address of a sentinel that wants a login, without it: the default user's password, and a user of its own."""
+    port = free_port()
+    conf = tmp_path / "sentinel.conf"
+    conf.write_text(
+        f"port {port}\nbind 127.0.0.1\ndir {tmp_path}\nrequirepass open&sesame\n"
+        f"user watcher on >watch allchannels +auth +client +subscribe +psubscribe +ping +role +sentinel\n"
+        f"sentinel monitor {NAME} 127.0.0.1 {redis_server.port} 1\n")
+    child = Child(["redis-server", str(conf), "--sentinel"], tmp_path / "sentinel.log")
+    client = redis.Redis(port=port, password="open&sesame")
+
+    def answers():
+        try:
+            return client.ping()
+        except redis.RedisError:
+            return False
+
+    wait_until(answers, 20, "the sentinel answers")
+    yield f"redis+sentinel://127.0.0.1:{port}/{NAME}"
+    client.close()
+    child.close()
+
+
+def publish(url):
+    return subprocess.run([BINARY, "publish", "a", "--data", "1", "--redis-url", url], capture_output=True, text=True,
+                          timeout=20)
+
+
 def replicated(sentinels, names):
     """Those that the replica has: what a failover keeps."""
     client = sentinels.replica.client
@@ -126,8 +157,7 @@ def test_a_failover_under_load_is_followed(start, sentinels, receiver, record_pr
 
 
 def test_the_command_line_finds_the_master(sentinels):
-    done = subprocess.run([BINARY, "publish", "a", "--data", "1", "--redis-url", sentinels.url], capture_output=True,
-                          text=True, timeout=20)
+    done = publish(sentinels.url)
     assert done.returncode == 0, done.stderr
     assert sentinels.master.client.xlen("petrel:events") == 1
     done = subprocess.run([BINARY, "check", "--redis-url", sentinels.url], capture_output=True, text=True, timeout=20)
@@ -136,10 +166,26 @@ def test_the_command_line_finds_the_master(sentinels):
 
 def test_an_unknown_master_and_dead_sentinels_are_said(sentinels):
     url = sentinels.url.replace(NAME, "nobody")
-    done = subprocess.run([BINARY, "publish", "a", "--data", "1", "--redis-url", url], capture_output=True, text=True,
-                          timeout=20)
+    done = publish(url)
     assert done.returncode == 1 and "no master of the name nobody" in done.stderr
     url = f"redis+sentinel://127.0.0.1:{free_port()}/{NAME}"
-    done = subprocess.run([BINARY, "publish", "a", "--data", "1", "--redis-url", url], capture_output=True, text=True,
-                          timeout=20)
+    done = publish(url)
     assert done.returncode == 1 and "sentinel 127.0.0.1" in done.stderr
+
+
+@pytest.mark.parametrize("login", ["sentinel_password=open%26sesame", "sentinel_user=watcher&sentinel_password=watch"])
+def test_a_sentinel_that_wants_a_login(start, guarded_sentinel, redis_server, receiver, login):
+    server = SimpleNamespace(url=f"{guarded_sentinel}?{login}")
+    petrel = start(server=server)
+    petrel.api.subscribe(receiver.url("/"))
+    done = publish(server.url)
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: receiver.count() == 1, 20, "it arrives")
+    secret = login.rpartition("=")[2]
+    assert secret not in petrel.output() and secret not in requests.get(petrel.url + "/readyz", timeout=10).text
+
+
+@pytest.mark.parametrize("login, why", [("", "NOAUTH"), ("?sentinel_password=wrong", "NOAUTH")])
+def test_a_sentinel_that_refuses_the_login(guarded_sentinel, login, why):
+    done = publish(guarded_sentinel + login)
+    assert done.returncode == 1 and why in done.stderr and "wrong" not in done.stderr

@@ -15,6 +15,9 @@ static const char *shown(const char *text)
         for (uint32_t i = 0; i < url.sentinel_count; i++)
             size += snprintf(out + size, sizeof out - (size_t)size, " %s:%u", url.sentinels[i].host,
                              url.sentinels[i].port);
+        if (url.sentinel_password[0])
+            snprintf(out + size, sizeof out - (size_t)size, " as %s:%s", url.sentinel_user,
+                     url.sentinel_password);
     } else
         snprintf(out, sizeof out, "%s", error);
     return out;
@@ -37,6 +40,8 @@ TEST(good_addresses)
         {"redis://user:a:b@h", "h|6379|0|user|a:b"},
         {"redis+sentinel://h/m", "|0|0|||m h:26379"},
         {"redis+sentinel://a:1,b:2,[::1]:3/my-master.1/4", "|0|4|||my-master.1 a:1 b:2 ::1:3"},
+        {"redis+sentinel://u:p@a/m?sentinel_password=q%26r", "|0|0|u|p|m a:26379 as :q&r"},
+        {"redis+sentinel://a/m/1?sentinel_user=s&sentinel_password=q", "|0|1|||m a:26379 as s:q"},
         {"redis+sentinel://u:p@a,b/m", "|0|0|u|p|m a:26379 b:26379"},
         {"unix:///run/redis.sock", "/run/redis.sock|0|0|||unix"},
         {"unix:///run/redis.sock?db=2", "/run/redis.sock|0|2|||unix"},
@@ -60,6 +65,9 @@ TEST(bad_addresses_say_why)
         {"redis+sentinel://a/", "master's name"},
         {"redis+sentinel://a/m m", "master's name"},
         {"redis+sentinel://a/m/x", "database"},
+        {"redis+sentinel://a/m?x=1", "sentinel_password"},
+        {"redis+sentinel://a/m?sentinel_user=s", "needs"},
+        {"redis+sentinel://a/m?sentinel_password=%zz", "escape"},
         {"redis+sentinel://a,a,a,a,a,a,a,a,a/m", "8 sentinels"},
         {"", "must begin with"},
         {"localhost:6379", "must begin with"},
@@ -112,10 +120,13 @@ TEST(tls_is_there_or_refused_with_the_reason)
 {
     char error[REDIS_URL_ERROR_SIZE];
     struct redis_url url;
-    if (redis_url_parse(SPAN("rediss://h"), &url, error))
-        CHECK(url.is_tls);
-    else
-        CHECK(strstr(error, "hiredis") != NULL);
+    static const char *const texts[] = {"rediss://h", "rediss+sentinel://h/m"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (redis_url_parse(span_of(texts[i]), &url, error))
+            CHECK_ROW(url.is_tls, texts[i]);
+        else
+            CHECK_ROW(strstr(error, "hiredis") != NULL, texts[i]);
+    }
 }
 
 TEST(the_safe_form_has_no_login)
@@ -124,6 +135,7 @@ TEST(the_safe_form_has_no_login)
         const char *text, *expected;
     } rows[] = {
         {"redis+sentinel://u:secret@a,[::1]:2/m/3", "redis+sentinel://a:26379,[::1]:2/m/3"},
+        {"redis+sentinel://a/m?sentinel_password=secret", "redis+sentinel://a:26379/m"},
         {"redis://user:secret@h", "redis://h:6379"},
         {"redis://:secret@[::1]:7000/2", "redis://[::1]:7000/2"},
         {"unix://:secret@/s?db=1", "unix:///s?db=1"},

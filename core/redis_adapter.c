@@ -8,10 +8,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "redis_arena.h"
+
 struct adapter {
     uv_poll_t poll;
     uv_idle_t flush;
     redisAsyncContext *context; // NULL once hiredis has let go
+    struct redis_arena *arena;  // for its replies; hiredis frees the last one after it has let go
     int wanted;                 // UV_READABLE | UV_WRITABLE, as hiredis asked
     int polled;                 // what the loop watches
     int open_handles;
@@ -20,8 +23,10 @@ struct adapter {
 static void on_handle_closed(uv_handle_t *handle)
 {
     struct adapter *adapter = handle->data;
-    if (--adapter->open_handles == 0)
-        free(adapter);
+    if (--adapter->open_handles > 0)
+        return;
+    redis_arena_destroy(&adapter->arena);
+    free(adapter);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events);
@@ -107,11 +112,14 @@ int redis_adapter_attach(redisAsyncContext *context, uv_loop_t *loop)
     struct adapter *adapter = calloc(1, sizeof *adapter);
     if (!adapter)
         return UV_ENOMEM;
-    int error = uv_poll_init(loop, &adapter->poll, context->c.fd);
+    adapter->arena = redis_arena_create();
+    int error = adapter->arena ? uv_poll_init(loop, &adapter->poll, context->c.fd) : UV_ENOMEM;
     if (error) {
+        redis_arena_destroy(&adapter->arena);
         free(adapter);
         return error;
     }
+    redis_arena_serve(adapter->arena, context->c.reader);
     uv_idle_init(loop, &adapter->flush);
     adapter->poll.data = adapter->flush.data = adapter;
     adapter->open_handles = 2;

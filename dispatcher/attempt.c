@@ -2,6 +2,7 @@
 // Source of the header names and the signed content: Standard Webhooks 1.0.
 #include "attempt.h"
 
+#include "lanes.h"
 #include "petrel/clock.h"
 #include "petrel/header.h"
 #include "petrel/signature.h"
@@ -86,6 +87,18 @@ static bool add_own_headers(const struct delivery *delivery, struct header_lines
 // libcurl's own habits switched off: a line "name:" removes the header.
 static const char *const removed[] = {"Expect:", "Accept:"};
 
+// As long as the subscription stays the same object its URL does.
+static struct sender_target *target_of(struct lane *lane, struct subscription *subscription)
+{
+    if (lane->target_of != subscription) {
+        sender_target_unref(&lane->target);
+        subscription_unref(&lane->target_of);
+        lane->target = sender_target_create(&subscription->url);
+        lane->target_of = subscription_ref(subscription);
+    }
+    return lane->target; // without memory the sender reads the text
+}
+
 bool attempt_start(struct sender *sender, const struct delivery *delivery, int64_t timeout_ms,
                    sender_done *done, void *arg)
 {
@@ -111,6 +124,7 @@ bool attempt_start(struct sender *sender, const struct delivery *delivery, int64
 
     struct sender_request request = {
         .url = &subscription->url,
+        .target = target_of(delivery->lane, delivery->subscription),
         .destination = subscription->destination,
         .body = {delivery->event->body, delivery->event->body_size},
         .headers = pointers,

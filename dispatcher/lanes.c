@@ -84,6 +84,8 @@ static void lane_free(struct lanes *lanes, struct lane *lane)
         backlogged_remove(lanes, lane);
     lanes_rate_forget(lanes, lane);
     lanes_slots_fini(lanes, lane);
+    sender_target_unref(&lane->target);
+    subscription_unref(&lane->target_of);
     HASH_DEL(lanes->by_id, lane); // NOLINT(clang-analyzer-unix.Malloc): uthash
     free(lane);
 }

@@ -22,6 +22,7 @@
 struct lanes;
 struct worker;
 struct destination;
+struct sender_target;
 
 struct lane {
     UT_hash_handle hh;
@@ -30,6 +31,9 @@ struct lane {
     int64_t last_used_ms; // mono; forgotten when unused for a while
     // slots
     struct destination *destination;
+    // Its URL as the sender wants it, and (a reference) the subscription it was made of; from the first attempt on.
+    struct sender_target *target;
+    struct subscription *target_of;
     uint32_t cap;               // attempts at once: the subscription's, 1 when it is ordered
     struct limiter limiter;     // what the subscriber can take now, up to the cap
     uint32_t fresh_in_flight;   // attempts running that came straight from the stream

@@ -20,7 +20,7 @@
 enum {
     // One multi handle slows down with thousands of transfers (its timer tree and connection table are walked);
     // spread over several, each stays small.
-    MULTI_COUNT = 4,
+    MULTI_COUNT = 8,
     // How exactly the patience of those who wait is kept.
     WAITING_SWEEP_MS = 100,
 };
@@ -90,6 +90,7 @@ static void turn_soon(struct sender *sender)
 // It is in no list any more, and curl doesn't have it. Its owner may start others at once.
 static void hand_over(struct sender *sender, struct transfer *transfer)
 {
+    transfer_release(transfer);
     transfer->done(transfer->arg, &transfer->result);
     list_add(&sender->free, transfer);
 }
@@ -280,6 +281,12 @@ static bool may_go_on(struct sender *sender, const struct sender_request *reques
            lookups_enter(sender->lookups, key, &transfer->lookup, clock_mono_ms());
 }
 
+static void give_back(struct sender *sender, struct transfer *transfer)
+{
+    transfer_release(transfer);
+    list_add(&sender->free, transfer);
+}
+
 bool sender_start(struct sender *sender, const struct sender_request *request, sender_done *done,
                   void *arg)
 {
@@ -293,7 +300,7 @@ bool sender_start(struct sender *sender, const struct sender_request *request, s
     transfer->done = done;
     transfer->arg = arg;
     if (!transfer_prepare(transfer, request)) {
-        list_add(&sender->free, transfer);
+        give_back(sender, transfer);
         return false;
     }
     // What counts is the address connected to; but what the URL tells by itself needs no name lookup, and behind a
@@ -305,7 +312,7 @@ bool sender_start(struct sender *sender, const struct sender_request *request, s
     } else if (!may_go_on(sender, request, transfer)) {
         wait_for_lookup(sender, transfer);
     } else if (!run(sender, transfer)) {
-        list_add(&sender->free, transfer);
+        give_back(sender, transfer);
         return false;
     }
     return true;

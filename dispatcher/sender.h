@@ -27,8 +27,12 @@ struct sender_options {
     uint32_t max_lookups;   // of names, at once
 };
 
+// A URL in curl's own form, for many requests: reading its text anew costs a tenth of a small request.
+struct sender_target;
+
 struct sender_request {
     const struct url *url; // these are borrowed until done
+    struct sender_target *target; // the same URL; NULL: curl reads its text
     uint64_t destination;
     struct span body;
     const char *const *headers; // "name: value", header_count of them; copied
@@ -42,6 +46,10 @@ typedef void sender_done(void *arg, const struct attempt_result *result);
 // Once, before any thread starts; once after all have ended. false: libcurl cannot be initialised.
 bool sender_global_init(void);
 void sender_global_cleanup(void);
+
+// One reference; requests under way have their own. NULL without memory.
+struct sender_target *sender_target_create(const struct url *url);
+void sender_target_unref(struct sender_target **target);
 
 struct sender *sender_create(const struct sender_options *options); // NULL without memory
 // false: it could not even be started (memory); done will not be called.

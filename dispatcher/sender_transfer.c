@@ -177,6 +177,28 @@ static void set_fixed_options(struct transfer *transfer)
     set_callbacks(transfer);
 }
 
+struct sender_target *sender_target_create(const struct url *url)
+{
+    struct sender_target *target = calloc(1, sizeof *target);
+    if (!target)
+        return NULL;
+    target->references = 1;
+    target->handle = curl_url();
+    if (!target->handle || curl_url_set(target->handle, CURLUPART_URL, url->text, 0) != CURLUE_OK)
+        sender_target_unref(&target);
+    return target;
+}
+
+void sender_target_unref(struct sender_target **target_pointer)
+{
+    struct sender_target *target = *target_pointer;
+    *target_pointer = NULL;
+    if (!target || --target->references > 0)
+        return;
+    curl_url_cleanup(target->handle);
+    free(target);
+}
+
 struct transfer *transfer_create(struct transfer_context *context)
 {
     struct transfer *transfer = calloc(1, sizeof *transfer);
@@ -239,6 +261,23 @@ static void reset_result(struct transfer *transfer)
     transfer->started_mono_ms = clock_mono_ms();
 }
 
+// What is to be parsed is set as well as what was: curl 7.88 connects to the handle's URL, but goes by the text where
+// it sends a request once more, after a kept connection broke; and a text of an earlier request would still be there.
+static bool set_url(struct transfer *transfer, const struct sender_request *request)
+{
+    transfer->target = request->target;
+    if (transfer->target)
+        transfer->target->references++;
+    CURLU *parsed = transfer->target ? transfer->target->handle : NULL;
+    return curl_easy_setopt(transfer->easy, CURLOPT_URL, request->url->text) == CURLE_OK &&
+           curl_easy_setopt(transfer->easy, CURLOPT_CURLU, parsed) == CURLE_OK;
+}
+
+void transfer_release(struct transfer *transfer)
+{
+    sender_target_unref(&transfer->target);
+}
+
 bool transfer_prepare(struct transfer *transfer, const struct sender_request *request)
 {
     CURL *easy = transfer->easy;
@@ -249,7 +288,7 @@ bool transfer_prepare(struct transfer *transfer, const struct sender_request *re
         return false;
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.size);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.size ? request->body.data : "");
-    return curl_easy_setopt(easy, CURLOPT_URL, request->url->text) == CURLE_OK;
+    return set_url(transfer, request);
 }
 
 int64_t transfer_connect_patience(const struct transfer *transfer, int64_t now_mono_ms)

@@ -14,6 +14,11 @@
 struct pool;
 struct transfer;
 
+struct sender_target {
+    CURLU *handle; // only read: curl copies it whenever it looks for a connection
+    unsigned references;
+};
+
 // What all transfers of a sender have in common.
 struct transfer_context {
     const struct sender_options *options;
@@ -32,6 +37,7 @@ struct transfer {
     struct transfer_context *context;
     struct lookup_waiter lookup;
     uint64_t destination;
+    struct sender_target *target; // a reference, until it has ended; or NULL
     const char *refusal; // static; why its URL alone is refused
     // The request's headers as curl wants them, in memory that is used again.
     struct curl_slist headers[SENDER_HEADERS_MAX];
@@ -54,6 +60,8 @@ bool transfer_prepare(struct transfer *transfer, const struct sender_request *re
 int64_t transfer_connect_patience(const struct transfer *transfer, int64_t now_mono_ms);
 // What is left of its time, just before curl gets it.
 void transfer_set_deadlines(struct transfer *transfer);
+// It is over, or was never started: lets go of what it borrowed.
+void transfer_release(struct transfer *transfer);
 // It ends without curl.
 void transfer_fail(struct transfer *transfer, enum attempt_error error, const char *detail);
 // Reads off the outcome into transfer->result.

@@ -194,32 +194,42 @@ static bool read_timestamp(const struct fields *fields, uint64_t entry_ms, struc
     return true;
 }
 
-static bool take_body(struct event *event, const char *head, struct span body, const char *tail,
+static bool take_body(struct event *event, const struct span *parts, size_t count,
                       struct event_fault *fault)
 {
-    struct text text;
-    text_init(&text, strlen(head) + body.size + strlen(tail)); // exactly, so that nothing is spare
-    text_append_string(&text, head);
-    text_append_span(&text, body);
-    text_append_string(&text, tail);
-    event->body_size = text.size;
-    event->body = text_take(&text);
-    return event->body || run_out_of_memory(fault);
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += parts[i].size; // all of an entry: far from overflowing
+    char *body = event->body = malloc(size + 1);
+    if (!body)
+        return run_out_of_memory(fault);
+    event->body_size = size;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].size)
+            memcpy(body, parts[i].data, parts[i].size);
+        body += parts[i].size;
+    }
+    *body = '\0';
+    return true;
 }
 
 static bool read_data(struct span data, struct event *event, struct event_fault *fault)
 {
     struct json_error error;
     char timestamp[TIMESTAMP_SIZE];
-    char head[EVENT_TYPE_SIZE + TIMESTAMP_SIZE + 64];
     if (!json_validate(data, &error))
         return refuse(fault, field_names[FIELD_DATA], "is no valid JSON at byte %zu: %s",
                       error.offset, error.message);
     timestamp_format(event->timestamp_ms, timestamp);
     // A type has no character that JSON would escape.
-    snprintf(head, sizeof(head), "{\"type\":\"%s\",\"timestamp\":\"%s\",\"data\":", event->type,
-             timestamp);
-    return take_body(event, head, data, "}", fault);
+    const struct span parts[] = {SPAN("{\"type\":\""),
+                                 span_of(event->type),
+                                 SPAN("\",\"timestamp\":\""),
+                                 span_of(timestamp),
+                                 SPAN("\",\"data\":"),
+                                 data,
+                                 SPAN("}")};
+    return take_body(event, parts, sizeof parts / sizeof *parts, fault);
 }
 
 // After the type and the timestamp, which are part of it.
@@ -245,7 +255,7 @@ static bool read_body(const struct fields *fields, struct event *event, struct e
     span_copy(content_type, event->content_type, sizeof(event->content_type));
     if (has_data)
         return read_data(fields->values[FIELD_DATA], event, fault);
-    return take_body(event, "", fields->values[FIELD_PAYLOAD], "", fault);
+    return take_body(event, &fields->values[FIELD_PAYLOAD], 1, fault);
 }
 
 static bool read_event(const struct event_entry *entry, const struct fields *fields,

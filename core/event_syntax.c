@@ -145,16 +145,22 @@ bool event_parse_entry_id(struct span text, uint64_t *ms, uint64_t *sequence)
            to_canonical_uint64(text, sequence);
 }
 
+// An entry's id is canonical, so its digits are those of its numbers.
 bool event_format_id(uint32_t shard, const char *entry_id, char out[EVENT_ID_SIZE])
 {
+    enum { PREFIX_BYTES = sizeof "msg_" - 1 };
     uint64_t ms;
     uint64_t sequence;
+    struct span entry = span_of(entry_id);
     out[0] = '\0';
-    if (!event_parse_entry_id(span_of(entry_id), &ms, &sequence))
+    if (!event_parse_entry_id(entry, &ms, &sequence))
         return false;
     // 4 + 10 + 1 + 20 + 1 + 20 characters at most.
-    snprintf(out, EVENT_ID_SIZE, "msg_%u_%llu_%llu", (unsigned)shard, (unsigned long long)ms,
-             (unsigned long long)sequence);
+    memcpy(out, "msg_", PREFIX_BYTES);
+    size_t size = PREFIX_BYTES + uint64_format(shard, out + PREFIX_BYTES);
+    out[size++] = '_';
+    memcpy(out + size, entry.data, entry.size + 1);
+    *strchr(out + size, '-') = '_';
     return true;
 }
 

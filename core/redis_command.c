@@ -73,6 +73,21 @@ struct redis_command *redis_command_create_script(enum script script)
     return command;
 }
 
+struct redis_command *redis_command_copy(const struct redis_command *from)
+{
+    struct redis_command *command = create(from->words.is_secret);
+    if (!command)
+        return NULL;
+    command->verb_size = from->verb_size;
+    command->is_script = from->is_script;
+    command->script = from->script;
+    command->key_count = from->key_count;
+    command->count = from->count;
+    text_append(&command->words, from->words.data + HEAD_ROOM, from->words.size - HEAD_ROOM);
+    command->is_spoiled = from->is_spoiled || command->words.failed;
+    return command;
+}
+
 void redis_command_destroy(struct redis_command **command)
 {
     if (!*command)
@@ -81,20 +96,6 @@ void redis_command_destroy(struct redis_command **command)
     text_fini(&(*command)->evaluation);
     free(*command);
     *command = NULL;
-}
-
-// The decimal digits of a number, without a NUL; returns how many.
-static size_t put_number(char *out, uint64_t number)
-{
-    char digits[20];
-    size_t count = 0;
-    do {
-        digits[count++] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number);
-    for (size_t i = 0; i < count; i++)
-        out[i] = digits[count - 1 - i];
-    return count;
 }
 
 static char *put_bytes(char *out, struct span bytes)
@@ -108,7 +109,7 @@ static char *put_bytes(char *out, struct span bytes)
 static char *put_word(char *out, struct span word)
 {
     *out++ = '$';
-    out += put_number(out, word.size);
+    out += uint64_format(word.size, out);
     out = put_bytes(out, SPAN("\r\n"));
     out = put_bytes(out, word);
     return put_bytes(out, SPAN("\r\n"));
@@ -128,6 +129,15 @@ void redis_command_add_span(struct redis_command *command, struct span value)
         command->is_spoiled = true;
     else
         command->count++;
+}
+
+void redis_command_add_encoded(struct redis_command *command, struct span words, size_t count)
+{
+    text_append_span(&command->words, words);
+    if (command->words.failed || count > INT_MAX - command->count)
+        command->is_spoiled = true;
+    else
+        command->count += count;
 }
 
 void redis_command_add_key(struct redis_command *command, const struct key *key)
@@ -152,7 +162,7 @@ void redis_command_add_int(struct redis_command *command, int64_t value)
     uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
     if (value < 0)
         digits[size++] = '-';
-    size += put_number(digits + size, magnitude);
+    size += uint64_format(magnitude, digits + size);
     redis_command_add_span(command, (struct span){digits, size});
 }
 
@@ -194,13 +204,13 @@ static char *put_head(char *out, const struct redis_command *command, struct spa
 {
     char keys[SIZE_ROOM];
     *out++ = '*';
-    out += put_number(out, command->count);
+    out += uint64_format(command->count, out);
     out = put_bytes(out, SPAN("\r\n"));
     if (!command->is_script)
         return out;
     out = put_word(out, verb);
     out = put_word(out, script);
-    return put_word(out, (struct span){keys, put_number(keys, command->key_count)});
+    return put_word(out, (struct span){keys, uint64_format(command->key_count, keys)});
 }
 
 // Rare: once per script and Redis.

@@ -88,9 +88,18 @@ static EVP_MAC_CTX *thread_context(void)
 // "<id>.<timestamp>."; 0 if the id is too long to be one.
 static size_t format_preamble(const struct signed_content *content, char out[PREAMBLE_SIZE])
 {
-    int size =
-        snprintf(out, PREAMBLE_SIZE, "%s.%lld.", content->id, (long long)content->timestamp_s);
-    return size > 0 && size < PREAMBLE_SIZE ? (size_t)size : 0;
+    struct span id = span_of(content->id);
+    size_t size = id.size;
+    uint64_t seconds = (uint64_t)content->timestamp_s;
+    if (id.size > PREAMBLE_SIZE - sizeof ".-." - UINT64_MAX_DIGITS)
+        return 0;
+    memcpy(out, id.data, id.size);
+    out[size++] = '.';
+    if (content->timestamp_s < 0)
+        out[size++] = '-';
+    size += uint64_format(content->timestamp_s < 0 ? 0 - seconds : seconds, out + size);
+    out[size++] = '.';
+    return size;
 }
 
 static bool sign_hmac(const struct secret *secret, const struct signed_content *content,

@@ -132,6 +132,18 @@ bool span_to_int64(struct span a, int64_t *value)
     return true;
 }
 
+size_t uint64_format(uint64_t number, char out[UINT64_MAX_DIGITS])
+{
+    char digits[UINT64_MAX_DIGITS];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    memcpy(out, digits + at, sizeof digits - at);
+    return sizeof digits - at;
+}
+
 bool span_copy(struct span a, char *out, size_t out_size)
 {
     assert(out_size > 0);
@@ -286,17 +298,12 @@ void text_append_char(struct text *text, char c)
 
 void text_append_int(struct text *text, int64_t value)
 {
-    char digits[20]; // 19 digits and a sign
-    size_t at = sizeof(digits);
+    char digits[1 + UINT64_MAX_DIGITS] = "-";
+    bool is_negative = value < 0;
     // Unsigned, because the smallest int64 can't be negated.
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    do {
-        digits[--at] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
-    if (value < 0)
-        digits[--at] = '-';
-    text_append(text, digits + at, sizeof(digits) - at);
+    uint64_t magnitude = is_negative ? 0 - (uint64_t)value : (uint64_t)value;
+    size_t size = 1 + uint64_format(magnitude, digits + 1);
+    text_append(text, digits + !is_negative, size - !is_negative);
 }
 
 void text_append_format(struct text *text, const char *format, ...)

@@ -12,9 +12,10 @@ struct intake;
 struct worker;
 
 // An entry of the stream in this worker's hands, from being read until Redis has acknowledged it.
+enum { ARRIVAL_KEY_SIZE = EVENT_ENTRY_ID_SIZE + UINT64_MAX_DIGITS };
 struct arrival {
     UT_hash_handle hh;
-    char key[EVENT_ENTRY_ID_SIZE + 8]; // "<shard>/<entry id>"
+    char key[ARRIVAL_KEY_SIZE]; // "<entry id>/<shard>"
     char entry_id[EVENT_ENTRY_ID_SIZE];
     uint32_t shard;
     struct event *event;  // NULL once rejected

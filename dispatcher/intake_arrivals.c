@@ -31,17 +31,21 @@ enum {
 
 // ---- in hand
 
-static void format_key(char *out, size_t out_size, uint32_t shard, struct span entry_id)
+// "<entry id>/<shard>"; what is no entry's id gets a key that no arrival has.
+static size_t format_key(char out[ARRIVAL_KEY_SIZE], uint32_t shard, struct span entry_id)
 {
-    snprintf(out, out_size, "%u/%.*s", shard, SPAN_FMT(entry_id));
+    if (!span_copy(entry_id, out, EVENT_ENTRY_ID_SIZE))
+        return 0;
+    out[entry_id.size] = '/';
+    return entry_id.size + 1 + uint64_format(shard, out + entry_id.size + 1);
 }
 
 struct arrival *intake_find(struct intake *intake, uint32_t shard, struct span entry_id)
 {
-    char key[EVENT_ENTRY_ID_SIZE + 8];
+    char key[ARRIVAL_KEY_SIZE];
     struct arrival *arrival = NULL;
-    format_key(key, sizeof key, shard, entry_id);
-    HASH_FIND_STR(intake->by_key, key, arrival);
+    size_t size = format_key(key, shard, entry_id);
+    HASH_FIND(hh, intake->by_key, key, size, arrival);
     return arrival;
 }
 
@@ -56,8 +60,8 @@ static struct arrival *arrival_create(struct intake *intake, uint32_t shard, str
     arrival->taken_ms = clock_mono_ms();
     arrival->is_taken_over = is_taken_over;
     arrival->has_record = is_taken_over;
-    format_key(arrival->key, sizeof arrival->key, shard, entry_id);
-    HASH_ADD_STR(intake->by_key, key, arrival);
+    size_t size = format_key(arrival->key, shard, entry_id);
+    HASH_ADD(hh, intake->by_key, key, size, arrival);
     intake->in_hand++;
     return arrival;
 }

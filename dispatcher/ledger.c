@@ -244,41 +244,51 @@ void ledger_reject(struct ledger *ledger, struct arrival *arrival, const char *r
 
 // ---- the attempts log and counters
 
-void ledger_log_attempt(struct ledger *ledger, const struct delivery *delivery,
-                        const struct attempt_result *result, const char *outcome)
+static struct redis_command *begin_attempt(const struct ledger *ledger, uint32_t shard)
 {
-    const struct event *event = delivery->event;
     struct redis_command *command = redis_command_create("XADD");
-    struct key attempts = format_key(ledger, event->shard, KEY_ATTEMPTS, "");
+    struct key attempts = format_key(ledger, shard, KEY_ATTEMPTS, "");
     redis_command_add_key(command, &attempts);
     redis_command_add_text(command, "MAXLEN");
     redis_command_add_text(command, "~");
     redis_command_add_int(command, (int64_t)ledger->worker->engine->config->attempts_log);
     redis_command_add_text(command, "*");
     redis_command_add_text(command, "event");
+    return command;
+}
+
+// A name between two values, as it is sent: this is written for each attempt there is.
+#define NAME(size, name) SPAN("$" #size "\r\n" name "\r\n"), 1
+
+void ledger_log_attempt(struct ledger *ledger, const struct delivery *delivery,
+                        const struct attempt_result *result, const char *outcome)
+{
+    const struct event *event = delivery->event;
+    struct redis_command *command = redis_command_copy(ledger->batches[event->shard].attempt);
     redis_command_add_text(command, event->id);
-    redis_command_add_text(command, "subscription");
+    redis_command_add_encoded(command, NAME(12, "subscription"));
     redis_command_add_text(command, delivery->subscription_id);
-    redis_command_add_text(command, "type");
+    redis_command_add_encoded(command, NAME(4, "type"));
     redis_command_add_text(command, event->type);
     if (event->tenant[0]) {
-        redis_command_add_text(command, "tenant");
+        redis_command_add_encoded(command, NAME(6, "tenant"));
         redis_command_add_text(command, event->tenant);
     }
-    redis_command_add_text(command, "attempt");
+    redis_command_add_encoded(command, NAME(7, "attempt"));
     redis_command_add_int(command, delivery->attempts);
-    redis_command_add_text(command, "outcome");
+    redis_command_add_encoded(command, NAME(7, "outcome"));
     redis_command_add_text(command, outcome);
-    redis_command_add_text(command, "status");
+    redis_command_add_encoded(command, NAME(6, "status"));
     redis_command_add_int(command, result->status);
-    redis_command_add_text(command, "error");
+    redis_command_add_encoded(command, NAME(5, "error"));
     redis_command_add_text(command, outcome_error_text(result));
-    redis_command_add_text(command, "started_at");
+    redis_command_add_encoded(command, NAME(10, "started_at"));
     redis_command_add_int(command, result->started_wall_ms);
-    redis_command_add_text(command, "duration_ms");
+    redis_command_add_encoded(command, NAME(11, "duration_ms"));
     redis_command_add_int(command, result->duration_ms);
     redis_link_send_once(ledger->worker->commands, &command);
 }
+#undef NAME
 
 void ledger_count_delivered(struct ledger *ledger, uint32_t shard)
 {
@@ -301,8 +311,10 @@ struct ledger *ledger_create(struct worker *worker)
     ledger->worker = worker;
     ledger->batches = calloc(worker->engine->keys.shards, sizeof *ledger->batches);
     assert(ledger->batches);
-    for (uint32_t i = 0; i < worker->engine->keys.shards; i++)
+    for (uint32_t i = 0; i < worker->engine->keys.shards; i++) {
         text_init(&ledger->batches[i].fanned, FANNED_MAX_BYTES);
+        ledger->batches[i].attempt = begin_attempt(ledger, i);
+    }
     const struct config *config = worker->engine->config;
     snprintf(ledger->policy, sizeof ledger->policy, "%u %u %u %lld %lld %lld",
              config->breaker_failures, config->breaker_rate, config->breaker_minimum,
@@ -334,12 +346,18 @@ void ledger_close(struct ledger *ledger)
     uv_close((uv_handle_t *)&ledger->flush_timer, NULL);
 }
 
+static void end_batch(struct shard_batch *batch)
+{
+    text_fini(&batch->fanned);
+    redis_command_destroy(&batch->attempt);
+}
+
 void ledger_destroy(struct ledger **ledger)
 {
     if (!*ledger)
         return;
     for (uint32_t i = 0; i < (*ledger)->worker->engine->keys.shards; i++)
-        text_fini(&(*ledger)->batches[i].fanned);
+        end_batch(&(*ledger)->batches[i]);
     free((*ledger)->batches);
     free(*ledger);
     *ledger = NULL;

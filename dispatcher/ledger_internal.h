@@ -13,6 +13,7 @@ struct shard_batch {
     size_t count;
     struct text fanned;            // entry ids to mark as fanned out, each ended by a space
     int64_t delivered, duplicates; // to add to totals
+    struct redis_command *attempt; // how a line of the attempts log begins
 };
 
 struct ledger {

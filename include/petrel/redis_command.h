@@ -13,12 +13,16 @@ struct redis_command; // owns copies of its arguments
 struct redis_command *redis_command_create(const char *verb); // NULL without memory
 // A script call: keys first, then arguments, in the order that the script's head documents.
 struct redis_command *redis_command_create_script(enum script script);
+// With the words of another one, to be gone on with; NULL without memory.
+struct redis_command *redis_command_copy(const struct redis_command *from);
 void redis_command_destroy(struct redis_command **command);
 
 // Appending never fails visibly: without memory the command is spoiled, and sending it reports that.
 void redis_command_add_key(struct redis_command *command, const struct key *key);
 void redis_command_add_span(struct redis_command *command, struct span value);
 void redis_command_add_text(struct redis_command *command, const char *value);
+// Words as they are sent: "$4\r\ntype\r\n", count of them.
+void redis_command_add_encoded(struct redis_command *command, struct span words, size_t count);
 void redis_command_add_int(struct redis_command *command, int64_t value);
 bool redis_command_is_spoiled(const struct redis_command *command);
 size_t redis_command_bytes(const struct redis_command *command);

@@ -33,6 +33,10 @@ bool span_next(struct span *rest, char separator, struct span *part);
 bool span_to_int64(struct span a, int64_t *value);
 bool span_to_uint64(struct span a, uint64_t *value);
 
+// The decimal digits of a number, without a NUL; returns how many.
+enum { UINT64_MAX_DIGITS = 20 };
+size_t uint64_format(uint64_t number, char out[UINT64_MAX_DIGITS]);
+
 // Copies into a fixed array with a terminating NUL; false (and an empty string) when it doesn't fit
 // or holds a NUL byte.
 bool span_copy(struct span a, char *out, size_t out_size);

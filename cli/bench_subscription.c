@@ -26,7 +26,7 @@ static void add_subscriber(struct subscribers *found, const struct subscription 
 {
     if (found->count < NAMED_MAX) {
         text_append_string(&found->names, found->count > 0 ? ", " : "");
-        terminal_append_safe(&found->names, span_of(subscription->url.text), TERMINAL_ONE_LINE);
+        terminal_append_safe(&found->names, span_of(subscription->url->text), TERMINAL_ONE_LINE);
     }
     found->count++;
 }

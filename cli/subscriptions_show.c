@@ -35,9 +35,9 @@ static void print_policy(const struct subscription *subscription)
         print_int("timeout", subscription->timeout_ms, " ms");
     if (subscription->max_concurrency > 0)
         print_int("max_concurrency", subscription->max_concurrency, "");
-    if (subscription->has_retry_schedule) {
+    if (subscription->retry_schedule) {
         char schedule[BACKOFF_TEXT_SIZE];
-        backoff_format(&subscription->retry_schedule, schedule);
+        backoff_format(subscription->retry_schedule, schedule);
         print_field("retry_schedule", span_of(schedule));
     }
     if (subscription->rate_per_second > 0)
@@ -109,7 +109,7 @@ static void print_subscription(const struct subscription *subscription,
     text_init(&types, SUBSCRIPTION_JSON_MAX_BYTES);
     subscriptions_append_types(&types, subscription);
     print_field("id", span_of(subscription->id));
-    print_field("url", span_of(subscription->url.text));
+    print_field("url", span_of(subscription->url->text));
     print_field("state", span_of(subscription_state_text(subscription->state)));
     if (subscription->state == SUBSCRIPTION_DISABLED)
         print_field("disabled_reason", span_of(subscription->disabled_reason));

@@ -59,7 +59,7 @@ static void add_item(struct listing *listing, const struct subscription *subscri
     table_add_text(&listing->table, breaker_state_text(health->breaker));
     table_add_text(&listing->table, subscription->tenant);
     table_add(&listing->table, text_span(&types));
-    table_add_text(&listing->table, subscription->url.text);
+    table_add_text(&listing->table, subscription->url->text);
     text_fini(&types);
 }
 

@@ -7,20 +7,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_BYTES = 32 };
-
-static void digest_hex(const EVP_MD *algorithm, struct span bytes, char *out)
+// Returns how many bytes it has: DIGEST_BYTES at most.
+static size_t digest(const EVP_MD *algorithm, struct span bytes, unsigned char out[DIGEST_BYTES])
 {
-    unsigned char digest[MAX_BYTES];
     unsigned size = 0;
     const void *data = bytes.data ? bytes.data : "";
-    if (EVP_Digest(data, bytes.size, digest, &size, algorithm, NULL) != 1) {
+    if (EVP_Digest(data, bytes.size, out, &size, algorithm, NULL) != 1) {
         // Going on would compare a key with garbage.
         fputs("petrel: OpenSSL can't compute a digest\n", stderr);
         abort();
     }
-    hex_encode(digest, size, out);
-    OPENSSL_cleanse(digest, sizeof(digest));
+    return size;
+}
+
+static void digest_hex(const EVP_MD *algorithm, struct span bytes, char *out)
+{
+    unsigned char raw[DIGEST_BYTES];
+    hex_encode(raw, digest(algorithm, bytes, raw), out);
+    OPENSSL_cleanse(raw, sizeof(raw));
+}
+
+void digest_sha256(struct span bytes, unsigned char out[DIGEST_BYTES])
+{
+    digest(EVP_sha256(), bytes, out);
 }
 
 void digest_sha256_hex(struct span bytes, char out[DIGEST_HEX_SIZE])

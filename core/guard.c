@@ -146,8 +146,8 @@ const char *guard_refuse_url(const struct guard *guard, const struct url *url)
     if (why)
         return why;
     if (url->is_address)
-        return refuse_text(guard, url->host);
-    if (!is_own_machine(span_of(url->host)))
+        return refuse_text(guard, url_host(url));
+    if (!is_own_machine(span_of(url_host(url))))
         return NULL;
     // Either of its addresses may be the one that answers.
     return refuse_text(guard, "127.0.0.1") ? refuse_text(guard, "::1") : NULL;

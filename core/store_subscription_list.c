@@ -57,7 +57,7 @@ static bool is_wanted(const struct selection *selection, const struct subscripti
     const struct store_subscription_filter *filter = selection->filter;
     return (!filter->tenant || strcmp(filter->tenant, subscription->tenant) == 0) &&
            (!filter->state || selection->state == subscription->state) &&
-           (!filter->query || strcasestr(subscription->url.text, filter->query) ||
+           (!filter->query || strcasestr(subscription->url->text, filter->query) ||
             strcasestr(subscription->description, filter->query));
 }
 

@@ -137,7 +137,7 @@ enum store_result store_put_subscription(struct store *store,
 static bool is_url_allowed(const struct store *store, const struct subscription *subscription,
                            struct field_errors *errors)
 {
-    if (!store->guard || !guard_refuse_url(store->guard, &subscription->url))
+    if (!store->guard || !guard_refuse_url(store->guard, subscription->url))
         return true;
     field_errors_add(errors, "url", "petrel doesn't deliver to this address (blocked_address)");
     return false;
@@ -231,7 +231,7 @@ static struct subscription *apply_patch(const struct change *change, const struc
     struct subscription *changed =
         subscription_patch(from, change->body, clock_wall_ms(), change->errors);
     // A URL that was there before may stay: the rest of the subscription must be changeable.
-    bool is_new_url = changed && strcmp(changed->url.text, from->url.text) != 0;
+    bool is_new_url = changed && !url_equals(changed->url, from->url);
     if (is_new_url && !is_url_allowed(change->store, changed, change->errors))
         subscription_unref(&changed);
     return changed;

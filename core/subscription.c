@@ -33,15 +33,34 @@ void field_errors_add_memory(struct field_errors *errors)
 
 // ---- made and freed
 
-struct subscription *subscription_allocate(void)
+static char no_text[] = "", no_members[] = "{}";
+
+char *subscription_keep_text(struct span text)
+{
+    if (text.size == 0)
+        return no_text;
+    return span_equals_text(text, no_members) ? no_members : span_duplicate(text);
+}
+
+void subscription_drop_text(char **text)
+{
+    if (*text != no_text && *text != no_members)
+        free(*text);
+    *text = NULL;
+}
+
+struct subscription *subscription_allocate(size_t secret_max)
 {
     struct subscription *subscription = calloc(1, sizeof *subscription);
     if (!subscription)
         return NULL;
+    assert(secret_max >= 1 && secret_max <= SUBSCRIPTION_MAX_SECRETS);
     atomic_init(&subscription->references, 1);
-    subscription->description = span_duplicate(SPAN(""));
-    subscription->metadata_json = span_duplicate(SPAN("{}"));
-    if (!subscription->description || !subscription->metadata_json)
+    subscription->description = subscription->disabled_reason = no_text;
+    subscription->metadata_json = no_members;
+    subscription->secret_max = (uint8_t)secret_max;
+    subscription->secrets = calloc(secret_max, sizeof *subscription->secrets);
+    if (!subscription->secrets)
         subscription_unref(&subscription);
     return subscription;
 }
@@ -89,9 +108,14 @@ void subscription_unref(struct subscription **subscription)
         return;
     subscription_free_event_types(s);
     subscription_free_headers(s);
-    free(s->description);
-    free(s->metadata_json);
-    explicit_bzero(s->secrets, sizeof s->secrets);
+    subscription_drop_text(&s->description);
+    subscription_drop_text(&s->metadata_json);
+    subscription_drop_text(&s->disabled_reason);
+    if (s->secrets)
+        explicit_bzero(s->secrets, s->secret_max * sizeof *s->secrets);
+    free(s->secrets);
+    free(s->retry_schedule);
+    free(s->url);
     free(s);
 }
 
@@ -126,6 +150,40 @@ static bool copy_headers(struct subscription *to, const struct subscription *fro
     return true;
 }
 
+static bool copy_texts(struct subscription *to, const struct subscription *from)
+{
+    to->description = subscription_keep_text(span_of(from->description));
+    to->metadata_json = subscription_keep_text(span_of(from->metadata_json));
+    to->disabled_reason = subscription_keep_text(span_of(from->disabled_reason));
+    return to->description && to->metadata_json && to->disabled_reason;
+}
+
+// With room for as many as there may be: they are rotated in copies.
+static bool copy_secrets(struct subscription *to, const struct subscription *from)
+{
+    to->secrets = calloc(SUBSCRIPTION_MAX_SECRETS, sizeof *to->secrets);
+    to->secret_max = SUBSCRIPTION_MAX_SECRETS;
+    if (to->secrets && from->secret_count)
+        memcpy(to->secrets, from->secrets, from->secret_count * sizeof *to->secrets);
+    return to->secrets;
+}
+
+static bool copy_retry_schedule(struct subscription *to, const struct subscription *from)
+{
+    if (!from->retry_schedule)
+        return true;
+    to->retry_schedule = malloc(sizeof *to->retry_schedule);
+    if (to->retry_schedule)
+        *to->retry_schedule = *from->retry_schedule;
+    return to->retry_schedule;
+}
+
+static bool copy_url(struct subscription *to, const struct subscription *from)
+{
+    to->url = from->url ? url_duplicate(from->url) : NULL;
+    return to->url || !from->url;
+}
+
 struct subscription *subscription_copy(const struct subscription *from)
 {
     struct subscription *to = calloc(1, sizeof *to);
@@ -136,22 +194,31 @@ struct subscription *subscription_copy(const struct subscription *from)
     const size_t skipped = offsetof(struct subscription, id);
     memcpy((char *)to + skipped, (const char *)from + skipped, sizeof *to - skipped);
     atomic_init(&to->references, 1);
+    to->url = NULL;
     to->event_types = NULL;
     to->event_type_count = 0;
     to->headers = NULL;
     to->header_count = 0;
-    to->description = span_duplicate(span_of(from->description));
-    to->metadata_json = span_duplicate(span_of(from->metadata_json));
-    if (!to->description || !to->metadata_json || !copy_event_types(to, from) ||
-        !copy_headers(to, from))
+    to->description = to->metadata_json = to->disabled_reason = NULL;
+    to->secrets = NULL;
+    to->retry_schedule = NULL;
+    if (!copy_texts(to, from) || !copy_secrets(to, from) || !copy_retry_schedule(to, from) ||
+        !copy_url(to, from) || !copy_event_types(to, from) || !copy_headers(to, from))
         subscription_unref(&to);
     return to;
 }
 
-void subscription_set_reason(struct subscription *subscription, const char *reason)
+bool subscription_set_reason(struct subscription *subscription, const char *reason)
 {
-    snprintf(subscription->disabled_reason, sizeof subscription->disabled_reason, "%s",
-             reason ? reason : "");
+    struct span text = span_of(reason);
+    if (text.size >= SUBSCRIPTION_REASON_SIZE)
+        text.size = SUBSCRIPTION_REASON_SIZE - 1;
+    char *kept = subscription_keep_text(text);
+    if (!kept)
+        return false;
+    subscription_drop_text(&subscription->disabled_reason);
+    subscription->disabled_reason = kept;
+    return true;
 }
 
 struct subscription *subscription_with_state(const struct subscription *from,
@@ -162,8 +229,9 @@ struct subscription *subscription_with_state(const struct subscription *from,
     if (!to)
         return NULL;
     to->state = state;
-    subscription_set_reason(to, state == SUBSCRIPTION_DISABLED ? reason : NULL);
     to->updated_at_ms = now_ms;
+    if (!subscription_set_reason(to, state == SUBSCRIPTION_DISABLED ? reason : NULL))
+        subscription_unref(&to);
     return to;
 }
 
@@ -172,12 +240,13 @@ static void shift_secrets(struct subscription *subscription, int64_t now_ms)
 {
     struct subscription_secret kept[SUBSCRIPTION_MAX_SECRETS];
     size_t count = 1;
+    assert(subscription->secret_max == SUBSCRIPTION_MAX_SECRETS); // it is a copy
     for (size_t i = 0; i < subscription->secret_count && count < SUBSCRIPTION_MAX_SECRETS; i++) {
         const struct subscription_secret *secret = &subscription->secrets[i];
         if (secret->expires_at_ms > now_ms)
             kept[count++] = *secret;
     }
-    explicit_bzero(subscription->secrets, sizeof subscription->secrets);
+    explicit_bzero(subscription->secrets, subscription->secret_max * sizeof *subscription->secrets);
     memcpy(subscription->secrets + 1, kept + 1, (count - 1) * sizeof kept[0]);
     explicit_bzero(kept, sizeof kept);
     subscription->secret_count = count;

@@ -19,12 +19,12 @@ static void refuse(struct subscription_draft *draft, const char *field, const ch
 
 static bool replace_text(struct subscription_draft *draft, char **field, struct span value)
 {
-    char *copy = span_duplicate(value);
+    char *copy = subscription_keep_text(value);
     if (!copy) {
         field_errors_add_memory(draft->errors);
         return false;
     }
-    free(*field);
+    subscription_drop_text(field);
     *field = copy;
     return true;
 }
@@ -42,7 +42,13 @@ void subscription_set_url(struct subscription_draft *draft, const cJSON *value)
         refuse(draft, "url", error);
         return;
     }
-    draft->subscription->url = url;
+    struct url *kept = url_duplicate(&url);
+    if (!kept) {
+        field_errors_add_memory(draft->errors);
+        return;
+    }
+    free(draft->subscription->url);
+    draft->subscription->url = kept;
     draft->subscription->destination = url_destination(&url);
 }
 
@@ -95,9 +101,11 @@ static void add_event_type(struct subscription_draft *draft, size_t index, const
         refuse(draft, field, "is given twice");
         return;
     }
-    char **place = &subscription->event_types[subscription->event_type_count];
-    if (replace_text(draft, place, span_of(item->valuestring)))
-        subscription->event_type_count++;
+    char *type = span_duplicate(span_of(item->valuestring));
+    if (type)
+        subscription->event_types[subscription->event_type_count++] = type;
+    else
+        field_errors_add_memory(draft->errors);
 }
 
 void subscription_set_event_types(struct subscription_draft *draft, const cJSON *value)
@@ -139,8 +147,8 @@ static void store_metadata(struct subscription_draft *draft, struct span json)
     char **field = &draft->subscription->metadata_json;
     if (json.size > SUBSCRIPTION_METADATA_MAX_BYTES)
         refuse(draft, "metadata", "must have at most 16384 bytes");
-    else if (replace_text(draft, field, json))
-        cJSON_Minify(*field);
+    else if (replace_text(draft, field, json) && json.size > sizeof "{}" - 1)
+        cJSON_Minify(*field); // "{}", which all share, is as small as can be
 }
 
 void subscription_set_metadata(struct subscription_draft *draft, const cJSON *value)

@@ -44,14 +44,14 @@ static void append_event_types(struct text *out, const struct subscription *subs
 
 static void append_retry_schedule(struct text *out, const struct subscription *subscription)
 {
-    if (!subscription->has_retry_schedule) {
+    if (!subscription->retry_schedule) {
         text_append_string(out, "\"retry_schedule\":null,");
         return;
     }
     text_append_string(out, "\"retry_schedule\":[");
-    for (uint32_t i = 0; i < subscription->retry_schedule.steps; i++) {
+    for (uint32_t i = 0; i < subscription->retry_schedule->steps; i++) {
         char delay[DURATION_SIZE];
-        duration_format(subscription->retry_schedule.delay_ms[i], delay);
+        duration_format(subscription->retry_schedule->delay_ms[i], delay);
         text_append_format(out, "%s\"%s\"", i ? "," : "", delay);
     }
     text_append_string(out, "],");
@@ -113,7 +113,7 @@ void subscription_format_public(const struct subscription *subscription, struct 
     timestamp_format(subscription->updated_at_ms, updated);
     text_append_char(out, '{');
     append_string_member(out, "id", subscription->id);
-    append_string_member(out, "url", subscription->url.text);
+    append_string_member(out, "url", subscription->url->text);
     append_string_member(out, "tenant", subscription->tenant);
     append_event_types(out, subscription);
     append_string_member(out, "description", subscription->description);
@@ -192,7 +192,7 @@ static void format_stored(const struct subscription *subscription, struct vault 
     append_string_member(out, "tenant", subscription->tenant);
     append_string_member(out, "state", subscription_state_text(subscription->state));
     append_string_member(out, "disabled_reason", subscription->disabled_reason);
-    append_string_member(out, "url", subscription->url.text);
+    append_string_member(out, "url", subscription->url->text);
     append_event_types(out, subscription);
     append_string_member(out, "description", subscription->description);
     text_append_format(out, "\"metadata\":%s,", subscription->metadata_json);

@@ -19,12 +19,16 @@ void subscription_destroy_tree(struct cJSON **tree);
 
 // A deep copy with one reference; NULL without memory.
 struct subscription *subscription_copy(const struct subscription *from);
-// With defaults, one reference, and nothing else; NULL without memory.
-struct subscription *subscription_allocate(void);
+// With defaults, one reference, room for so many secrets, and nothing else; NULL without memory.
+struct subscription *subscription_allocate(size_t secret_max);
+// A text of a subscription; of "" and "{}", which most are, there is one for all. NULL without memory.
+char *subscription_keep_text(struct span text);
+void subscription_drop_text(char **text);
 void subscription_free_event_types(struct subscription *subscription);
 void subscription_free_header(struct subscription_header *header);
 void subscription_free_headers(struct subscription *subscription);
-void subscription_set_reason(struct subscription *subscription, const char *reason);
+// NULL: none. False without memory.
+bool subscription_set_reason(struct subscription *subscription, const char *reason);
 
 // A subscription being filled from a JSON object.
 struct subscription_draft {

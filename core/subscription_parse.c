@@ -158,7 +158,7 @@ struct subscription *subscription_create(struct span body, int64_t now_ms,
     if (!tree)
         return NULL;
     struct subscription_draft draft = {
-        .subscription = subscription_allocate(),
+        .subscription = subscription_allocate(SUBSCRIPTION_MAX_SECRETS),
         .text = body,
         .errors = errors,
     };

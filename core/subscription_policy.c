@@ -4,6 +4,7 @@
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "petrel/timestamp.h"
@@ -62,7 +63,8 @@ void subscription_set_retry_schedule(struct subscription_draft *draft, const cJS
     struct backoff schedule = {0};
     bool is_good = true;
     if (cJSON_IsNull(value)) {
-        draft->subscription->has_retry_schedule = false;
+        free(draft->subscription->retry_schedule);
+        draft->subscription->retry_schedule = NULL;
         return;
     }
     if (!cJSON_IsArray(value) || cJSON_GetArraySize(value) > BACKOFF_MAX_STEPS) {
@@ -84,8 +86,13 @@ void subscription_set_retry_schedule(struct subscription_draft *draft, const cJS
     }
     if (!is_good)
         return;
-    draft->subscription->retry_schedule = schedule;
-    draft->subscription->has_retry_schedule = true;
+    struct subscription *subscription = draft->subscription;
+    if (!subscription->retry_schedule)
+        subscription->retry_schedule = malloc(sizeof schedule);
+    if (subscription->retry_schedule)
+        *subscription->retry_schedule = schedule;
+    else
+        field_errors_add_memory(draft->errors);
 }
 
 // ---- pace and order

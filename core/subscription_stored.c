@@ -195,7 +195,7 @@ static bool read_secrets(struct subscription *subscription, const cJSON *list)
 {
     const cJSON *item;
     int count = cJSON_GetArraySize(list);
-    if (!cJSON_IsArray(list) || count < 1 || count > SUBSCRIPTION_MAX_SECRETS)
+    if (!cJSON_IsArray(list) || count < 1 || count > subscription->secret_max)
         return false;
     cJSON_ArrayForEach(item, list)
     {
@@ -220,8 +220,9 @@ static const char *read_own_members(struct subscription *subscription, const cJS
 {
     if (!subscription_parse_state(read_string(object, "state"), &subscription->state))
         return "state";
-    subscription_set_reason(subscription, cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(
-                                              object, "disabled_reason")));
+    if (!subscription_set_reason(subscription, cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(
+                                                   object, "disabled_reason"))))
+        return "disabled_reason"; // without memory
     if (subscription->lock == SUBSCRIPTION_NOT_LOCKED &&
         !read_secrets(subscription, cJSON_GetObjectItemCaseSensitive(object, "secrets")))
         return "secrets";
@@ -285,33 +286,39 @@ static bool read_tree(struct subscription_draft *draft, cJSON *tree, struct vaul
     return false;
 }
 
-static bool read_stored(struct subscription *subscription, struct span json, struct vault *vault,
-                        struct text *why)
+// Room for the secrets there are; for one, where there is no good number of them.
+static size_t count_secrets(const cJSON *tree)
 {
-    cJSON *tree = json_validate(json, NULL) ? cJSON_ParseWithLength(json.data, json.size) : NULL;
+    int count = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(tree, "secrets"));
+    return count >= 1 && count <= SUBSCRIPTION_MAX_SECRETS ? (size_t)count : 1;
+}
+
+static struct subscription *read_stored(cJSON *tree, struct span json, struct vault *vault,
+                                        struct text *why)
+{
     struct field_errors errors = {0};
     struct subscription_draft draft = {
-        .subscription = subscription,
+        .subscription = subscription_allocate(count_secrets(tree)),
         .text = json,
         .errors = &errors,
         .is_stored = true,
     };
-    bool is_good = cJSON_IsObject(tree);
-    if (is_good)
-        is_good = read_tree(&draft, tree, vault, why);
-    else
-        text_append_string(why, "it is no JSON object");
-    subscription_destroy_tree(&tree);
-    return is_good;
+    if (!draft.subscription)
+        text_append_string(why, "not enough memory");
+    else if (!read_tree(&draft, tree, vault, why))
+        subscription_unref(&draft.subscription);
+    return draft.subscription;
 }
 
 struct subscription *subscription_parse_stored(struct span json, struct vault *vault,
                                                struct text *why)
 {
-    struct subscription *subscription = subscription_allocate();
-    if (!subscription)
-        text_append_string(why, "not enough memory");
-    else if (!read_stored(subscription, json, vault, why))
-        subscription_unref(&subscription);
+    cJSON *tree = json_validate(json, NULL) ? cJSON_ParseWithLength(json.data, json.size) : NULL;
+    struct subscription *subscription = NULL;
+    if (cJSON_IsObject(tree))
+        subscription = read_stored(tree, json, vault, why);
+    else
+        text_append_string(why, "it is no JSON object");
+    subscription_destroy_tree(&tree);
     return subscription;
 }

@@ -8,7 +8,9 @@
 #include "petrel/url.h"
 
 #include <curl/curl.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { LABEL_MAX_BYTES = 63, NAME_MAX_BYTES = 253 };
@@ -132,7 +134,8 @@ static bool check_host_name(struct span host, char error[URL_ERROR_SIZE])
 }
 
 // The host as libcurl has it, lower-case; IPv6 loses its brackets.
-static bool read_host(CURLU *handle, struct url *url, char error[URL_ERROR_SIZE])
+static bool read_host(CURLU *handle, struct url *url, char name_out[URL_HOST_SIZE],
+                      char error[URL_ERROR_SIZE])
 {
     char *host = NULL;
     char *zone = NULL;
@@ -161,7 +164,7 @@ static bool read_host(CURLU *handle, struct url *url, char error[URL_ERROR_SIZE]
     } else if (!check_host_name(name, error)) {
         goto out;
     }
-    ok = span_copy(name, url->host, sizeof(url->host));
+    ok = span_copy(name, name_out, URL_HOST_SIZE);
     if (!ok)
         refuse(error, "the URL's host is too long");
 out:
@@ -181,15 +184,20 @@ static bool read_port(CURLU *handle, struct url *url, char error[URL_ERROR_SIZE]
     return ok || refuse(error, "the URL's port must be a number from 1 to 65535");
 }
 
-static bool read_text(CURLU *handle, struct url *url, char error[URL_ERROR_SIZE])
+// The text, and the host behind it.
+static bool read_text(CURLU *handle, struct url *url, const char *host, char error[URL_ERROR_SIZE])
 {
     char *text = NULL;
     bool ok = curl_url_set(handle, CURLUPART_FRAGMENT, NULL, 0) == CURLUE_OK &&
               curl_url_get(handle, CURLUPART_URL, &text, CURLU_NO_DEFAULT_PORT) == CURLUE_OK;
     if (!ok)
         refuse(error, "the URL can't be normalised");
-    else if (!(ok = span_copy(span_of(text), url->text, sizeof(url->text))))
+    else if (!(ok = span_copy(span_of(text), url->text, URL_MAX_BYTES + 1)))
         refuse(error, "the URL is longer than 2048 bytes once its characters are percent-encoded");
+    if (ok) {
+        url->host_at = (uint16_t)(strlen(text) + 1);
+        memcpy(url->text + url->host_at, host, strlen(host) + 1);
+    }
     curl_free(text);
     return ok;
 }
@@ -197,6 +205,7 @@ static bool read_text(CURLU *handle, struct url *url, char error[URL_ERROR_SIZE]
 static bool read_url(CURLU *handle, struct span text, struct url *url, char error[URL_ERROR_SIZE])
 {
     char given[URL_MAX_BYTES + 1];
+    char host[URL_HOST_SIZE];
     // Percent-encoding what is outside ASCII is what libcurl does when it connects.
     unsigned flags = CURLU_URLENCODE | CURLU_DISALLOW_USER;
     if (!span_copy(text, given, sizeof(given)))
@@ -207,8 +216,8 @@ static bool read_url(CURLU *handle, struct span text, struct url *url, char erro
         return false;
     }
     url->is_https = text.data[4] == 's' || text.data[4] == 'S'; // check_authority saw the scheme
-    return read_host(handle, url, error) && read_port(handle, url, error) &&
-           read_text(handle, url, error);
+    return read_host(handle, url, host, error) && read_port(handle, url, error) &&
+           read_text(handle, url, host, error);
 }
 
 bool url_parse(struct span text, struct url *url, char error[URL_ERROR_SIZE])
@@ -225,10 +234,24 @@ bool url_parse(struct span text, struct url *url, char error[URL_ERROR_SIZE])
     return ok;
 }
 
+struct url *url_duplicate(const struct url *url)
+{
+    size_t size = offsetof(struct url, text) + url->host_at + strlen(url_host(url)) + 1;
+    struct url *copy = malloc(size);
+    if (copy)
+        memcpy(copy, url, size);
+    return copy;
+}
+
+bool url_equals(const struct url *a, const struct url *b)
+{
+    return strcmp(a->text, b->text) == 0; // the rest follows from it
+}
+
 uint64_t url_destination(const struct url *url)
 {
     char text[URL_HOST_SIZE + sizeof("https 65535 ")];
     int size = snprintf(text, sizeof(text), "%s %u %s", url->is_https ? "https" : "http",
-                        (unsigned)url->port, url->host);
+                        (unsigned)url->port, url_host(url));
     return hash_bytes((struct span){.data = text, .size = (size_t)size});
 }

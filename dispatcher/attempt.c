@@ -93,7 +93,7 @@ static struct sender_target *target_of(struct lane *lane, struct subscription *s
     if (lane->target_of != subscription) {
         sender_target_unref(&lane->target);
         subscription_unref(&lane->target_of);
-        lane->target = sender_target_create(&subscription->url);
+        lane->target = sender_target_create(subscription->url);
         lane->target_of = subscription_ref(subscription);
     }
     return lane->target; // without memory the sender reads the text
@@ -123,7 +123,7 @@ bool attempt_start(struct sender *sender, const struct delivery *delivery, int64
         pointers[count++] = removed[i];
 
     struct sender_request request = {
-        .url = &subscription->url,
+        .url = subscription->url,
         .target = target_of(delivery->lane, delivery->subscription),
         .destination = subscription->destination,
         .body = {delivery->event->body, delivery->event->body_size},

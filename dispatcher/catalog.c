@@ -37,6 +37,9 @@ static void on_loaded(struct catalog *catalog)
         if (!entry->is_marked)
             catalog_remove(catalog, entry);
     catalog->is_loading = false;
+    if (catalog->is_examining)
+        catalog_report_missing_keys(catalog);
+    catalog->is_examining = false;
     if (!catalog->is_loaded)
         log_info("subscriptions loaded", LOG_INT("count", HASH_COUNT(catalog->by_id)));
     catalog->is_loaded = true;
@@ -48,16 +51,24 @@ static void on_loaded(struct catalog *catalog)
         watch(catalog);
 }
 
+// Begins anew when the link is up, or at the next heartbeat.
+static void end_load(struct catalog *catalog)
+{
+    catalog->is_loading = false;
+    catalog->must_examine = catalog->must_examine || catalog->is_examining;
+    catalog->is_examining = false;
+}
+
 static void scan(struct catalog *catalog, const char *cursor);
 
 static void on_scanned(void *arg, redis_reply *reply)
 {
     struct catalog *catalog = arg;
     if (!redis_reply_is_ok(reply)) {
-        catalog->is_loading = false;
+        end_load(catalog);
         if (reply)
             log_error("cannot read the subscriptions", LOG_SPAN("why", redis_reply_span(reply)));
-        return; // again when the link is up, or at the next heartbeat
+        return;
     }
     redis_reply *items = redis_reply_at(reply, 1);
     for (size_t i = 0; i + 1 < redis_reply_count(items); i += 2)
@@ -85,7 +96,7 @@ static void on_position(void *arg, redis_reply *reply)
 {
     struct catalog *catalog = arg;
     if (!redis_reply_is_ok(reply)) {
-        catalog->is_loading = false;
+        end_load(catalog);
         return;
     }
     struct span id = redis_reply_span(redis_reply_at(redis_reply_at(reply, 0), 0));
@@ -108,6 +119,9 @@ static void load(struct catalog *catalog)
     }
     catalog->is_loading = true;
     catalog->must_reload = false;
+    catalog->is_examining = catalog->must_examine;
+    catalog->must_examine = false;
+    catalog->missing = (struct missing_keys){.count = 0};
     struct redis_command *command = redis_command_create("XREVRANGE");
     catalog_add_key(catalog, command, KEY_CHANGES);
     redis_command_add_text(command, "+");
@@ -230,6 +244,12 @@ void catalog_tick(struct catalog *catalog)
         load(catalog);
     else
         watch(catalog);
+}
+
+void catalog_on_new_keys(struct catalog *catalog)
+{
+    catalog->must_examine = catalog->must_reload = true;
+    catalog_tick(catalog);
 }
 
 // ---- life

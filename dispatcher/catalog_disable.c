@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Disabling a subscription because of what its subscriber said: compare-and-set, like every change.
 //
-//   send ──1──> done      send ──0, others changed it──> read again ──the same but for its encryption──> send
-//                                                            └──another──> theirs stands
+//   read ──the same, but for its encryption──> send ──1──> done
+//    ^ └──another──> theirs stands              └──0, others changed it meanwhile──┐
+//    └─────────────────────────────────────────────────────────────────────────────┘
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +35,18 @@ struct disabling {
     int tries;
 };
 
+static struct entry *find_entry(struct catalog *catalog, const char *id)
+{
+    struct entry *entry = NULL;
+    HASH_FIND_STR(catalog->by_id, id, entry);
+    return entry;
+}
+
 static void disabling_destroy(struct disabling **disabling)
 {
+    struct entry *entry = find_entry((*disabling)->catalog, (*disabling)->from->id);
+    if (entry)
+        entry->is_disabling = false;
     subscription_unref(&(*disabling)->from);
     subscription_unref(&(*disabling)->to);
     free(*disabling);
@@ -44,9 +55,9 @@ static void disabling_destroy(struct disabling **disabling)
 
 static void send_disabled(struct disabling *disabling, struct span expected);
 
-// Others changed it meanwhile. What they only encrypted anew is disabled all the same; what they changed may be the
+// Others may have changed it meanwhile. What they only encrypted anew is disabled all the same; what they changed may be the
 // repair, so theirs stands, and the next such outcome disables that.
-static void on_disabled_refetched(void *arg, redis_reply *reply)
+static void on_disabled_fetched(void *arg, redis_reply *reply)
 {
     struct disabling *disabling = arg;
     struct catalog *catalog = disabling->catalog;
@@ -66,6 +77,15 @@ static void on_disabled_refetched(void *arg, redis_reply *reply)
     subscription_unref(&present);
 }
 
+static void fetch(struct disabling *disabling)
+{
+    struct catalog *catalog = disabling->catalog;
+    struct redis_command *command = redis_command_create("HGET");
+    catalog_add_key(catalog, command, KEY_SUBSCRIPTIONS);
+    redis_command_add_text(command, disabling->from->id);
+    redis_link_send_reliably(catalog->options.commands, &command, on_disabled_fetched, disabling);
+}
+
 static void on_disabled(void *arg, redis_reply *reply)
 {
     struct disabling *disabling = arg;
@@ -79,10 +99,7 @@ static void on_disabled(void *arg, redis_reply *reply)
         disabling_destroy(&disabling);
         return;
     }
-    struct redis_command *command = redis_command_create("HGET");
-    catalog_add_key(catalog, command, KEY_SUBSCRIPTIONS);
-    redis_command_add_text(command, disabling->from->id);
-    redis_link_send(catalog->options.commands, &command, 0, on_disabled_refetched, disabling);
+    fetch(disabling);
 }
 
 // `expected` is what was read, byte for byte: encrypted again it would be other bytes. Takes `disabling` over.
@@ -113,13 +130,13 @@ static void send_disabled(struct disabling *disabling, struct span expected)
 
 void catalog_disable(struct catalog *catalog, const char *id, const char *reason)
 {
-    struct entry *entry = NULL;
-    HASH_FIND_STR(catalog->by_id, id, entry);
-    if (!entry || entry->subscription->state == SUBSCRIPTION_DISABLED ||
+    struct entry *entry = find_entry(catalog, id);
+    if (!entry || entry->is_disabling || entry->subscription->state == SUBSCRIPTION_DISABLED ||
         entry->subscription->lock != SUBSCRIPTION_NOT_LOCKED)
         return;
     struct disabling *disabling = calloc(1, sizeof *disabling);
     assert(disabling);
+    entry->is_disabling = true; // several deliveries may hear of it at once
     disabling->catalog = catalog;
     disabling->from = subscription_ref(entry->subscription);
     disabling->to = subscription_with_state(entry->subscription, SUBSCRIPTION_DISABLED, reason,
@@ -131,10 +148,5 @@ void catalog_disable(struct catalog *catalog, const char *id, const char *reason
     }
     log_warn("subscription disabled", LOG_STR("subscription", id), LOG_STR("reason", reason));
     announce_disabled(catalog, disabling->to);
-    char *expected = span_duplicate((struct span){entry->stored, entry->stored_size});
-    size_t expected_size = entry->stored_size;
-    assert(expected);
-    send_disabled(disabling, (struct span){expected, expected_size});
-    explicit_bzero(expected, expected_size);
-    free(expected);
+    fetch(disabling);
 }

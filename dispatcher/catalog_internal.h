@@ -8,16 +8,24 @@
 #include <uv.h>
 
 #include "catalog.h"
+#include "petrel/digest.h"
 
 enum { CATALOG_STREAM_ID_SIZE = 48 };
 
 struct entry {
     UT_hash_handle hh;
     char id[EVENT_SUBSCRIPTION_SIZE];
-    struct subscription *subscription; // a reference
-    char *stored;                      // as Redis holds it: what a compare-and-set compares with
-    size_t stored_size;
-    bool is_marked; // seen in the load under way
+    struct subscription *subscription;  // a reference
+    unsigned char digest[DIGEST_BYTES]; // of the bytes Redis holds: whether they have changed
+    bool is_marked;                     // seen in the load under way
+    bool is_disabling;                  // catalog_disable.c is at it
+};
+
+// What a new ring that lacks keys would lock if it were read now: it stays open here, but not in a process that starts.
+struct missing_keys {
+    size_t count; // of subscriptions
+    char key_id[SEAL_KEY_ID_SIZE];
+    char first[EVENT_SUBSCRIPTION_SIZE];
 };
 
 struct catalog {
@@ -31,6 +39,9 @@ struct catalog {
     int64_t locked;                       // as counted in the metrics
     struct snapshot *published;           // a reference; NULL once by_id has changed
     bool is_loading, is_loaded, must_reload, is_watching, is_closed;
+    // Another key ring came: the next load looks at each stored form with it, the load under way does so.
+    bool must_examine, is_examining;
+    struct missing_keys missing; // found by it
     void (*on_closed)(void *arg);
     void *closed_arg;
 };
@@ -47,6 +58,7 @@ struct subscription *catalog_parse(const struct catalog *catalog, struct span id
                                    struct span stored);
 // Same to a worker: encrypted anew, a subscription has other bytes and is the same.
 bool catalog_is_same(const struct subscription *a, const struct subscription *b);
+void catalog_report_missing_keys(const struct catalog *catalog);
 void catalog_publish(struct catalog *catalog);
 void catalog_publish_soon(struct catalog *catalog); // shared by changes that come together
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The entries: one per subscription, with the bytes Redis holds and what was read from them.
+// The entries: one per subscription, with what was read from the bytes Redis holds. There may be a hundred thousand: of
+// the bytes only a digest is kept.
 //
-// Invariant: an entry's subscription is what its bytes say, opened with the ring that was in force when they came. Left to
+// Invariant: an entry's subscription is what those bytes say, opened with the ring that was in force when they came. Left to
 // others: when to read (catalog.c), changes (catalog_disable.c, the store).
 #include <assert.h>
 #include <stdlib.h>
@@ -19,20 +20,7 @@ void catalog_remove(struct catalog *catalog, struct entry *entry)
     HASH_DEL(catalog->by_id, entry); // NOLINT(clang-analyzer-unix.Malloc): uthash
     snapshot_unref(&catalog->published);
     subscription_unref(&entry->subscription);
-    explicit_bzero(entry->stored, entry->stored_size);
-    free(entry->stored);
     free(entry);
-}
-
-static void set_stored(struct entry *entry, struct span stored)
-{
-    char *copy = span_duplicate(stored);
-    assert(copy);
-    if (entry->stored)
-        explicit_bzero(entry->stored, entry->stored_size); // without a key ring it has secrets
-    free(entry->stored);
-    entry->stored = copy;
-    entry->stored_size = stored.size;
 }
 
 struct subscription *catalog_parse(const struct catalog *catalog, struct span id, struct span stored)
@@ -75,11 +63,35 @@ static struct entry *add_entry(struct catalog *catalog, const struct subscriptio
     return entry;
 }
 
-void catalog_put(struct catalog *catalog, struct span id, struct span stored)
+// What is open stays open with a ring that lacks its key; what is locked may be opened by another ring.
+static bool is_current(const struct catalog *catalog, const struct entry *entry,
+                       const unsigned char digest[DIGEST_BYTES])
+{
+    bool is_locked = entry->subscription->lock != SUBSCRIPTION_NOT_LOCKED;
+    return memcmp(entry->digest, digest, DIGEST_BYTES) == 0 && !(is_locked && catalog->is_examining);
+}
+
+static void examine(struct catalog *catalog, const struct entry *entry, struct span stored)
+{
+    struct keyring *ring = vault_ring(catalog->options.vault);
+    struct missing_keys *missing = &catalog->missing;
+    struct subscription_sealing sealing;
+    if (entry->subscription->lock == SUBSCRIPTION_NOT_LOCKED &&
+        subscription_examine_stored(stored, ring, &sealing) && sealing.unknown &&
+        missing->count++ == 0) {
+        memcpy(missing->key_id, sealing.key_id, sizeof missing->key_id);
+        memcpy(missing->first, entry->id, sizeof missing->first);
+    }
+    keyring_unref(&ring);
+}
+
+static void put(struct catalog *catalog, struct span id, struct span stored)
 {
     struct entry *entry = NULL;
+    unsigned char digest[DIGEST_BYTES];
+    digest_sha256(stored, digest);
     HASH_FIND(hh, catalog->by_id, id.data, id.size, entry);
-    if (entry && span_equals((struct span){entry->stored, entry->stored_size}, stored)) {
+    if (entry && is_current(catalog, entry, digest)) {
         entry->is_marked = true;
         return;
     }
@@ -92,11 +104,22 @@ void catalog_put(struct catalog *catalog, struct span id, struct span stored)
     if (!entry)
         entry = add_entry(catalog, subscription);
     entry->is_marked = true;
-    set_stored(entry, stored);
+    memcpy(entry->digest, digest, sizeof digest);
     if (entry->subscription && catalog_is_same(entry->subscription, subscription))
         subscription_unref(&subscription);
     else
         set_subscription(catalog, entry, subscription);
+}
+
+void catalog_put(struct catalog *catalog, struct span id, struct span stored)
+{
+    struct entry *entry = NULL;
+    put(catalog, id, stored);
+    if (!catalog->is_examining)
+        return;
+    HASH_FIND(hh, catalog->by_id, id.data, id.size, entry);
+    if (entry)
+        examine(catalog, entry, stored);
 }
 
 static struct snapshot *make_snapshot(struct catalog *catalog)
@@ -143,48 +166,11 @@ void catalog_publish_soon(struct catalog *catalog)
 
 // ---- another key ring
 
-// What a ring that lacks keys would lock if it were read now: it stays open here, but not in a process that starts.
-static void report_missing_keys(struct catalog *catalog)
+void catalog_report_missing_keys(const struct catalog *catalog)
 {
-    struct keyring *ring = vault_ring(catalog->options.vault);
-    const struct entry *first = NULL;
-    struct subscription_sealing sealing;
-    char key_id[SEAL_KEY_ID_SIZE] = "";
-    size_t count = 0;
-    struct entry *entry, *next;
-    HASH_ITER (hh, catalog->by_id, entry, next) {
-        if (entry->subscription->lock != SUBSCRIPTION_NOT_LOCKED ||
-            !subscription_examine_stored((struct span){entry->stored, entry->stored_size}, ring,
-                                         &sealing) ||
-            !sealing.unknown)
-            continue;
-        if (count++ == 0) {
-            first = entry;
-            memcpy(key_id, sealing.key_id, sizeof key_id);
-        }
-    }
-    keyring_unref(&ring);
-    if (count)
+    const struct missing_keys *missing = &catalog->missing;
+    if (missing->count)
         log_error("the new key ring lacks a key that is in use: put it back before any restart",
-                  LOG_STR("key", key_id), LOG_STR("subscription", first->id),
-                  LOG_INT("subscriptions", count));
-}
-
-void catalog_on_new_keys(struct catalog *catalog)
-{
-    bool is_news = false;
-    struct entry *entry, *next;
-    HASH_ITER (hh, catalog->by_id, entry, next) {
-        if (entry->subscription->lock == SUBSCRIPTION_NOT_LOCKED)
-            continue;
-        struct span stored = {entry->stored, entry->stored_size};
-        struct subscription *subscription = catalog_parse(catalog, span_of(entry->id), stored);
-        if (!subscription)
-            continue;
-        is_news = true;
-        set_subscription(catalog, entry, subscription);
-    }
-    if (is_news)
-        catalog_publish_soon(catalog);
-    report_missing_keys(catalog);
+                  LOG_STR("key", missing->key_id), LOG_STR("subscription", missing->first),
+                  LOG_INT("subscriptions", missing->count));
 }

@@ -223,8 +223,8 @@ static void act(struct lanes *lanes, struct lane *lane, struct delivery *deliver
 static const struct backoff *schedule_of(const struct lanes *lanes,
                                          const struct subscription *subscription)
 {
-    return subscription->has_retry_schedule ? &subscription->retry_schedule
-                                            : &lanes->worker->engine->config->retry_schedule;
+    return subscription->retry_schedule ? subscription->retry_schedule
+                                        : &lanes->worker->engine->config->retry_schedule;
 }
 
 static int64_t timeout_of(const struct lanes *lanes, const struct subscription *subscription)

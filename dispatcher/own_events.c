@@ -110,7 +110,7 @@ void own_events_subscription_recovered(const struct worker *worker, const char *
     struct text data;
     text_init(&data, DATA_MAX_BYTES);
     append_member(&data, "subscription", subscription->id);
-    append_member(&data, "url", subscription->url.text);
+    append_member(&data, "url", subscription->url->text);
     struct own_event own = {
         .type = OWN_EVENT_SUBSCRIPTION_RECOVERED,
         .tenant = subscription->tenant,
@@ -128,7 +128,7 @@ void own_events_subscription_disabled(const struct engine *engine, struct redis_
     struct text data;
     text_init(&data, DATA_MAX_BYTES);
     append_member(&data, "subscription", subscription->id);
-    append_member(&data, "url", subscription->url.text);
+    append_member(&data, "url", subscription->url->text);
     append_member(&data, "reason", subscription->disabled_reason);
     struct own_event own = {
         .type = OWN_EVENT_SUBSCRIPTION_DISABLED,

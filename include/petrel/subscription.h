@@ -51,32 +51,33 @@ enum ordered_failure {
 
 enum { RATE_LIMIT_MAX = 100000 };
 
+// There are many: what most have not takes a pointer's room, and lies beside it when there.
 struct subscription {
     atomic_uint references;
     char id[EVENT_SUBSCRIPTION_SIZE]; // "sub_…"
-    struct url url;
+    struct url *url;
     char tenant[EVENT_TENANT_SIZE];
     char **event_types;
     size_t event_type_count;
     char *description;   // "" when none
     char *metadata_json; // raw JSON object; "{}" when none
     enum subscription_state state;
-    char disabled_reason[SUBSCRIPTION_REASON_SIZE]; // "" unless disabled
-    struct subscription_secret secrets[SUBSCRIPTION_MAX_SECRETS];
+    char *disabled_reason;               // "" unless disabled
+    struct subscription_secret *secrets; // room for secret_max of them
+    uint8_t secret_max;
     size_t secret_count; // ≥ 1 unless locked
     enum subscription_lock lock;
     struct subscription_header *headers;
     size_t header_count;
-    uint32_t timeout_ms;      // 0 = the configured request_timeout
-    uint32_t max_concurrency; // 0 = the configured max_concurrency
-    bool has_retry_schedule;
-    struct backoff retry_schedule; // valid when has_retry_schedule
-    bool is_ordered;               // one at a time, in the order of the stream
+    uint32_t timeout_ms;            // 0 = the configured request_timeout
+    uint32_t max_concurrency;       // 0 = the configured max_concurrency
+    struct backoff *retry_schedule; // NULL = the configured one
+    bool is_ordered;                // one at a time, in the order of the stream
     enum ordered_failure ordered_failure;
     double rate_per_second; // 0 = no limit; at most RATE_LIMIT_MAX
     uint32_t rate_burst;    // sends at once after a pause; ≥ 1 when there is a limit
     int64_t created_at_ms, updated_at_ms;
-    uint64_t destination; // url_destination(&url)
+    uint64_t destination; // url_destination(url)
 };
 
 // One error per field, in the order found; the fields of the API's 422 answer.

@@ -40,8 +40,8 @@ static void check_no_secret(const struct subscription *subscription, struct span
         const char *digits = strchr(secret, '_') + 1;
         // The user may have written his secret into his metadata.
         if (!strstr(subscription->metadata_json, digits) &&
-            !strstr(subscription->description, digits) && !strstr(subscription->url.text, digits) &&
-            subscription->header_count == 0)
+            !strstr(subscription->description, digits) &&
+            !strstr(subscription->url->text, digits) && subscription->header_count == 0)
             FUZZ_CHECK(!memmem(json.data, json.size, digits, strlen(digits)));
     }
 }
@@ -52,7 +52,7 @@ static void check_fields(const struct subscription *subscription)
     struct url url;
     FUZZ_CHECK(event_is_id(span_of(subscription->id)));
     FUZZ_CHECK(event_is_tenant(span_of(subscription->tenant)));
-    FUZZ_CHECK(url_parse(span_of(subscription->url.text), &url, error));
+    FUZZ_CHECK(url_parse(span_of(subscription->url->text), &url, error));
     FUZZ_CHECK(url_destination(&url) == subscription->destination);
     FUZZ_CHECK(subscription->event_type_count >= 1);
     FUZZ_CHECK(subscription->event_type_count <= SUBSCRIPTION_MAX_TYPES);

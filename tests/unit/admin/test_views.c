@@ -203,7 +203,8 @@ TEST(the_end_of_a_list)
 
 TEST(secrets_with_former_ones)
 {
-    struct subscription subscription = {.secret_count = 2};
+    struct subscription_secret secrets[2] = {{.expires_at_ms = 0}};
+    struct subscription subscription = {.secrets = secrets, .secret_count = 2};
     const char *why = NULL;
     CHECK(secret_parse(SPAN(ED25519), &subscription.secrets[0].secret, &why));
     CHECK(secret_parse(SPAN(HMAC), &subscription.secrets[1].secret, &why));

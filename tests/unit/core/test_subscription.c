@@ -23,7 +23,7 @@ TEST(the_least_that_is_needed)
     CHECK_INT(subscription->secrets[0].secret.kind, SECRET_HMAC);
     CHECK_INT(subscription->secrets[0].secret.size, 32);
     CHECK_INT(subscription->secrets[0].expires_at_ms, 0);
-    CHECK(subscription->destination == url_destination(&subscription->url));
+    CHECK(subscription->destination == url_destination(subscription->url));
     subscription_unref(&subscription);
     CHECK(subscription == NULL);
 }

@@ -14,8 +14,8 @@ TEST(patch_changes_what_it_names_and_nothing_else)
     CHECK_INT(errors.count, 0);
     if (to) {
         CHECK_STR(to->id, from->id);
-        CHECK_STR(to->url.text, "https://new.example/");
-        CHECK(to->destination == url_destination(&to->url));
+        CHECK_STR(to->url->text, "https://new.example/");
+        CHECK(to->destination == url_destination(to->url));
         CHECK_INT(to->event_type_count, 1);
         CHECK_STR(to->event_types[0], "c");
         CHECK_STR(to->description, from->description);
@@ -47,7 +47,7 @@ TEST(patch_with_null_restores_defaults)
         CHECK_INT(to->header_count, 0);
         CHECK_INT(to->timeout_ms, 0);
         CHECK_INT(to->max_concurrency, 0);
-        CHECK(!to->has_retry_schedule);
+        CHECK(!to->retry_schedule);
     }
     subscription_unref(&to);
     subscription_unref(&from);

@@ -128,7 +128,7 @@ TEST(what_cannot_be_opened_locks)
             continue;
         // What is matched with is there; what could sign or be sent isn't.
         CHECK_STR(locked->id, subscription->id);
-        CHECK_STR(locked->url.text, "https://example.com/");
+        CHECK_STR(locked->url->text, "https://example.com/");
         CHECK(subscription_wants(locked, SPAN(""), SPAN("a")));
         CHECK(!subscription_is_ready(locked));
         CHECK_INT(locked->secret_count, 0);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The connection under a link: connecting, the handshake (AUTH, SELECT, name, ROLE, PING), losing it, trying again
 // with jittered backoff. The states are drawn in redis_link.c.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "petrel/clock.h"
 #include "petrel/log.h"
@@ -181,6 +184,17 @@ static void on_disconnect(const redisAsyncContext *context, int status)
     went_down(link, link->state == LINK_UP);
 }
 
+// A peer that is gone without a word is noticed within 5 s, whoever waits for how long: blocking reads have no other way
+// to tell. Where it can't be set (a Unix socket) it isn't needed.
+static void watch_for_silence(int fd)
+{
+    const int is_on = 1, idle_s = 2, interval_s = 1, count = 3;
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &is_on, sizeof is_on);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
 static void connect_to(struct redis_link *link, const struct redis_url *target)
 {
     redisAsyncContext *context = target->is_unix ? redisAsyncConnectUnix(target->host)
@@ -193,6 +207,7 @@ static void connect_to(struct redis_link *link, const struct redis_url *target)
         return;
     }
     context->data = link;
+    watch_for_silence(context->c.fd);
     char why[REDIS_LINK_ERROR_SIZE] = "cannot watch the socket";
     if ((target->is_tls && !redis_tls_start(&context->c, target->host, why, sizeof why)) ||
         redis_adapter_attach(context, link->loop) != 0) {

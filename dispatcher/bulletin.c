@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BLOCK_MS = 5000, NEWS_AT_ONCE = 1000, STREAM_ID_SIZE = 48 };
+enum { BLOCK_MS = 10000, NEWS_AT_ONCE = 1000, STREAM_ID_SIZE = 48 };
 
 struct bulletin {
     struct bulletin_options options;

@@ -7,7 +7,7 @@
 
 enum {
     LOOK_AT_MOST = 64,   // subscriptions per look
-    IDLE_LOOK_MS = 1000, // what other instances park is found within this
+    IDLE_LOOK_MS = 2000, // what other instances park is found within this
 };
 
 static void look(struct watched_shard *shard);

@@ -199,7 +199,7 @@ static void on_beat_timer(uv_timer_t *timer)
 {
     struct dispatcher *dispatcher = timer->data;
     if (!dispatcher->is_stopping) {
-        fleet_on_beat(dispatcher);
+        fleet_on_tick(dispatcher);
         catalog_tick(dispatcher->catalog);
     }
 }
@@ -208,7 +208,7 @@ static void on_commands_up(void *arg)
 {
     struct dispatcher *dispatcher = arg;
     // The heartbeat first: workers read only once the table is there, so never without one.
-    fleet_on_beat(dispatcher);
+    fleet_beat(dispatcher);
     fleet_create_groups(dispatcher);
     catalog_on_redis_up(dispatcher->catalog);
 }

@@ -29,13 +29,15 @@ struct dispatcher {
     struct catalog *catalog;
     struct bulletin *bulletin;
     struct snapshot *snapshot; // the newest; NULL before the first
-    uv_timer_t beat_timer;     // heartbeat, once a second
+    uv_timer_t beat_timer;     // ticks once a second
     uv_timer_t drain_timer;    // the last resort of a drain
     // fleet.c
     int64_t beating_since_ms; // mono; since when heartbeats have gone out without a gap; 0: not yet
     int64_t last_beat_ms;     // mono; last one Redis answered
-    uint64_t beats;
-    bool must_look; // a dead consumer was seen that couldn't be taken over whole yet
+    uint64_t ticks, beats;    // a beat is a tick on which a heartbeat goes out
+    int64_t work_done;        // of all there is to count, at the last tick
+    int64_t worked_ms;        // mono; the last tick that saw it grow
+    bool must_look;           // a dead consumer was seen that couldn't be taken over whole yet
     struct reap_job reaps[REAPS_MAX];
     uint32_t next_reaper;
     // keeper.c
@@ -52,7 +54,9 @@ struct dispatcher {
 
 // On a Redis that has none yet. (A group that is lost later is the intake's to notice.)
 void fleet_create_groups(struct dispatcher *dispatcher);
-void fleet_on_beat(struct dispatcher *dispatcher);
+// The heartbeat, on each tick, or fewer at rest.
+void fleet_on_tick(struct dispatcher *dispatcher);
+void fleet_beat(struct dispatcher *dispatcher); // now
 void fleet_on_reaped(struct dispatcher *dispatcher, const struct note *note);
 // Removes our consumers (only those that hold nothing) and our heartbeat; then calls done.
 void fleet_leave(struct dispatcher *dispatcher, void (*done)(struct dispatcher *dispatcher));
@@ -60,7 +64,7 @@ void fleet_add_key(const struct dispatcher *dispatcher, struct redis_command *co
                    uint32_t shard, enum key_name name);
 
 // ---- keeper.c
-// Once a second while Redis answers: trims, and pauses the intake while Redis is nearly full.
+// Once a second while Redis answers and there is work: trims, and pauses the intake while Redis is nearly full.
 void keeper_on_beat(struct dispatcher *dispatcher);
 // Redis has lost what it held (FLUSHALL, started without its files), or only this instance, which others took for
 // dead: makes again what is ours to make. `is_all_lost`: tells what is known to be lost.

@@ -19,8 +19,11 @@ enum {
     // Longer than Redis stands still by itself (a fork, a slow disk: it waits 2 s for an fsync), short enough to
     // notice a connection that died without a word.
     REDIS_COMMAND_TIMEOUT_MS = 3000,
-    // Of blocking reads. Short, because a connection that died silently meanwhile is noticed only after it.
+    // Of blocking reads: short while there is work, since what hangs is noticed only after it; and at rest.
     REDIS_BLOCK_MS = 1000,
+    REDIS_BLOCK_AT_REST_MS = 5000,
+    // At rest are those that have had nothing to do for this long.
+    REST_AFTER_MS = 5000,
     // Lease of a claimed delivery, and how often it is renewed while its attempt runs: three renewals may be
     // missed. Short, so that a dead instance's deliveries are due again within seconds.
     LEASE_MS = 6000,

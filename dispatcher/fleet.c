@@ -11,10 +11,15 @@
 #include "dispatcher_internal.h"
 #include "petrel/clock.h"
 #include "petrel/log.h"
+#include "petrel/metrics.h"
 #include "worker.h"
 
 enum {
-    LOOK_ROUND_EVERY = 5 // heartbeats between looks for consumers of instances nobody knows
+    LOOK_ROUND_EVERY = 5, // heartbeats between looks for consumers of instances nobody knows
+    // Seconds between heartbeats, and between looks at Redis's memory and past, while there is nothing to do. A third of
+    // instance_timeout: two heartbeats may be lost.
+    REST_BEAT_TICKS = 2,
+    REST_KEEPER_TICKS = 16,
 };
 
 void fleet_add_key(const struct dispatcher *dispatcher, struct redis_command *command,
@@ -215,13 +220,54 @@ static void beat(struct dispatcher *dispatcher)
     redis_link_send(dispatcher->commands, &command, 0, on_beat_answered, dispatcher);
 }
 
-void fleet_on_beat(struct dispatcher *dispatcher)
+void fleet_beat(struct dispatcher *dispatcher)
 {
     if (!redis_link_is_up(dispatcher->commands))
         return;
     dispatcher->beats++;
     beat(dispatcher);
     keeper_on_beat(dispatcher);
+}
+
+// ---- at rest
+
+// Grows with whatever is done here.
+static int64_t count_work(void)
+{
+    static const enum metric done[] = {
+        METRIC_EVENTS_READ,     METRIC_EVENTS_CLAIMED,          METRIC_DELIVERIES_DELIVERED,
+        METRIC_DELIVERIES_DEAD, METRIC_DELIVERIES_PARKED_RETRY, METRIC_DELIVERIES_PARKED_OVERFLOW};
+    int64_t sum = 0;
+    for (size_t i = 0; i < sizeof done / sizeof *done; i++)
+        sum += metrics_read(done[i]);
+    return sum;
+}
+
+// Nothing has been done for a while, nothing is under way, and nobody has to be judged first.
+static bool is_at_rest(struct dispatcher *dispatcher)
+{
+    int64_t now_ms = clock_mono_ms(), work = count_work();
+    int64_t settling_ms = dispatcher->options.config->instance_timeout_ms + REST_AFTER_MS;
+    if (work != dispatcher->work_done || metrics_read(METRIC_IN_FLIGHT) ||
+        metrics_read(METRIC_WAITING) || dispatcher->must_look || dispatcher->is_intake_paused ||
+        dispatcher->is_draining)
+        dispatcher->worked_ms = now_ms;
+    dispatcher->work_done = work;
+    return dispatcher->beating_since_ms && now_ms - dispatcher->beating_since_ms > settling_ms &&
+           now_ms - dispatcher->worked_ms > REST_AFTER_MS;
+}
+
+void fleet_on_tick(struct dispatcher *dispatcher)
+{
+    dispatcher->ticks++;
+    if (!is_at_rest(dispatcher)) {
+        fleet_beat(dispatcher);
+    } else if (dispatcher->ticks % REST_BEAT_TICKS == 0 && redis_link_is_up(dispatcher->commands)) {
+        dispatcher->beats++;
+        beat(dispatcher);
+        if (dispatcher->ticks % REST_KEEPER_TICKS == 0)
+            keeper_on_beat(dispatcher);
+    }
 }
 
 // ---- leaving

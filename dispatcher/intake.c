@@ -11,6 +11,7 @@
 
 #include "intake_fresh.h"
 #include "intake_internal.h"
+#include "petrel/clock.h"
 #include "petrel/log.h"
 #include "petrel/metrics.h"
 #include "worker.h"
@@ -69,6 +70,8 @@ static void on_read(void *arg, redis_reply *reply)
         return;
     }
     intake->refusals = 0;
+    if (redis_reply_count(reply))
+        intake->worked_ms = clock_mono_ms();
     bool is_trusted = !worker_has_thawed(intake->worker, intake->read_thaws);
     if (!is_trusted)
         intake_review(intake);
@@ -163,15 +166,17 @@ static void read_new(struct intake *intake, size_t count)
 {
     struct redis_command *command = read_command(intake, count);
     uint32_t shards = intake->worker->engine->keys.shards;
+    bool is_at_rest = clock_mono_ms() - intake->worked_ms > REST_AFTER_MS;
+    int64_t block_ms = is_at_rest ? REDIS_BLOCK_AT_REST_MS : REDIS_BLOCK_MS;
     redis_command_add_text(command, "BLOCK");
-    redis_command_add_int(command, REDIS_BLOCK_MS);
+    redis_command_add_int(command, block_ms);
     redis_command_add_text(command, "STREAMS");
     for (uint32_t shard = 0; shard < shards; shard++)
         intake_add_key(intake, command, shard, KEY_EVENTS, "");
     for (uint32_t shard = 0; shard < shards; shard++)
         redis_command_add_text(command, ">");
-    redis_link_send(intake->reader, &command, REDIS_BLOCK_MS, on_read, intake);
-    intake_fresh_ask(intake, REDIS_BLOCK_MS);
+    redis_link_send(intake->reader, &command, block_ms, on_read, intake);
+    intake_fresh_ask(intake, block_ms);
 }
 
 void intake_read(struct intake *intake)

@@ -31,7 +31,7 @@ struct sender_options {
 struct sender_target;
 
 struct sender_request {
-    const struct url *url; // these are borrowed until done
+    const struct url *url;        // these are borrowed until done
     struct sender_target *target; // the same URL; NULL: curl reads its text
     uint64_t destination;
     struct span body;

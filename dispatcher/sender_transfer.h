@@ -38,7 +38,7 @@ struct transfer {
     struct lookup_waiter lookup;
     uint64_t destination;
     struct sender_target *target; // a reference, until it has ended; or NULL
-    const char *refusal; // static; why its URL alone is refused
+    const char *refusal;          // static; why its URL alone is refused
     // The request's headers as curl wants them, in memory that is used again.
     struct curl_slist headers[SENDER_HEADERS_MAX];
     struct text header_text;

@@ -3,8 +3,10 @@
 -- time looks, and a dead one's look is forgotten by itself. claim.lua then sets the exact time.
 -- KEYS: due
 -- ARGV: limit
--- Returns {now ms, ms until the next subscription is due (-1: none), subscription …}
+-- Returns {now ms, ms until the next subscription is due (-1: none), subscription …}; when there is none now is 0.
 local VISIT = 1000
+-- Most looks find nothing.
+if redis.call("EXISTS", KEYS[1]) == 0 then return { 0, -1 } end
 local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local subscriptions = redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[1])

@@ -75,7 +75,8 @@ if retain_ms > 0 and has_more == 0 then
     local time = redis.call("TIME")
     local old = string.format("%.0f-0", time[1] * 1000 + math.floor(time[2] / 1000) - retain_ms)
     if is_before(bound, old) then old = bound end
-    if trim(most, "MINID", old) == 0 then
+    local first = field(info, "first-entry")
+    if first and is_before(first[1], old) and trim(most, "MINID", old) == 0 then
         removed = removed + redis.call("XTRIM", KEYS[1], "MINID", old)
     end
 end

@@ -188,10 +188,10 @@ def idle(bench, seconds):
     """nothing to do, then single events"""
     receiver, petrel = bench.start(Receiver()), bench.petrel(*bench.flags)
     bench.subscribe(petrel, addresses(1, receiver.port))
-    time.sleep(1)
+    time.sleep(12)  # until it is at rest
     before = Snapshot(bench, petrel)
     began = time.monotonic()
-    time.sleep(max(seconds, 4))
+    time.sleep(max(seconds, 10))
     after = Snapshot(bench, petrel)
     lasted = time.monotonic() - began
     receiver.ask("reset")

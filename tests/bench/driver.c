@@ -2,14 +2,18 @@
 // Puts events into the stream: all at once, pipelined, or paced. Each event's data begins with the time at which
 // it was made.
 //
-//   driver --redis-port P --events N [--rate PER_SECOND] [--bytes B] [--types T] [--stream KEY] [--atomic 1]
-//          [--ahead A]
+//   driver --redis-port P --events N [--rate PER_SECOND] [--bytes B] [--types T] [--prefix P] [--stream KEY]
+//          [--atomic 1]
+//          [--ahead A --shared FILE [--fan-out F]] [--tick-us T]
 //
 // With --atomic all events appear at one moment (MULTI, EXEC): whoever reads them has had no part of the machine
-// while they were made. With --ahead at most A events are unread or pending at any time: a steady backlog.
+// while they were made. With --ahead at most A deliveries (F of each event) are still to come at any time, by the
+// receiver's count in FILE: a steady backlog.
 //
-// Type i of T is "bench.<i>", in turn. Prints {"events":…,"seconds":…,"late_us":…}: late is how far behind its plan
-// the pacing was at worst.
+// With --tick-us what is due goes out every so often, together. Type i of T is "bench.<i>" (or "<prefix>.<i>"), in turn.
+//
+// Prints {"events":…,"seconds":…,"late_us":…,"reads":…}: how far behind its plan the pacing was at worst, and about how
+// often Redis had to read for it.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -20,14 +24,21 @@
 
 #include "bench.h"
 
-enum { BATCH = 256, DATA_MAX = 64 * 1024, UNANSWERED_MAX = 20000 };
+enum {
+    BATCH = 256,
+    DATA_MAX = 64 * 1024,
+    UNANSWERED_MAX = 20000,
+    REDIS_READ_BYTES = 16 * 1024, // at once, at most
+    AHEAD_TICK_US = 500,
+};
 
 struct driver {
     int fd;
     size_t bytes, types;
-    const char *stream;
+    const char *stream, *prefix;
     int64_t made, answered;
     int lines_per_answer;
+    int64_t reads;
     char *out;
     size_t out_size;
 };
@@ -44,9 +55,10 @@ static void connect_to(struct driver *driver, int port)
 
 static void add_event(struct driver *driver)
 {
-    char data[DATA_MAX], type[32];
+    char data[DATA_MAX], type[64];
     size_t size = bench_format_data(data, sizeof data, driver->bytes, bench_wall_ns());
-    int type_size = snprintf(type, sizeof type, "bench.%zu", (size_t)driver->made % driver->types);
+    int type_size =
+        snprintf(type, sizeof type, "%s.%zu", driver->prefix, (size_t)driver->made % driver->types);
     int head = snprintf(driver->out + driver->out_size, 512,
                         "*7\r\n$4\r\nXADD\r\n$%zu\r\n%s\r\n$1\r\n*\r\n$4\r\ntype\r\n$%d\r\n%s\r\n"
                         "$4\r\ndata\r\n$%zu\r\n",
@@ -86,6 +98,7 @@ static void read_answers(struct driver *driver, bool must_wait)
 static void flush(struct driver *driver)
 {
     size_t sent = 0;
+    driver->reads += (int64_t)((driver->out_size + REDIS_READ_BYTES - 1) / REDIS_READ_BYTES);
     while (sent < driver->out_size) {
         ssize_t done = send(driver->fd, driver->out + sent, driver->out_size - sent, 0);
         if (done < 0)
@@ -120,46 +133,23 @@ static void execute(struct driver *driver)
     }
 }
 
-// How many events the group has before it or in its hands; a reply is some 200 bytes.
-static int64_t in_system(struct driver *asker)
+static void keep_ahead(struct driver *driver, int64_t events, int64_t ahead, int64_t fan_out,
+                       const int64_t *received)
 {
-    char in[4096];
-    size_t size = 0;
-    asker->out_size =
-        (size_t)snprintf(asker->out, 256, "*3\r\n$5\r\nXINFO\r\n$6\r\nGROUPS\r\n$%zu\r\n%s\r\n",
-                         strlen(asker->stream), asker->stream);
-    if (send(asker->fd, asker->out, asker->out_size, 0) < 0)
-        bench_die("send");
-    for (;;) {
-        ssize_t got = recv(asker->fd, in + size, sizeof in - 1 - size, 0);
-        if (got <= 0)
-            bench_die("XINFO");
-        size += (size_t)got;
-        in[size] = '\0';
-        const char *pending = strstr(in, "pending\r\n:"), *lag = strstr(in, "lag\r\n:");
-        if (pending && lag && strchr(lag + 6, '\n'))
-            return strtoll(pending + 10, NULL, 10) + strtoll(lag + 6, NULL, 10);
-    }
-}
-
-static void keep_ahead(struct driver *driver, int64_t events, int64_t ahead, int port)
-{
-    struct driver asker = {.stream = driver->stream, .out = malloc(256)};
-    connect_to(&asker, port);
+    int64_t before = __atomic_load_n(received, __ATOMIC_RELAXED);
     while (driver->made < events) {
-        int64_t room = ahead - in_system(&asker);
+        int64_t here = __atomic_load_n(received, __ATOMIC_RELAXED) - before;
+        int64_t room = (ahead - driver->made * fan_out + here) / fan_out;
         for (int i = 0; i < BATCH && i < room && driver->made < events; i++)
             add_event(driver);
         if (driver->out_size)
             flush(driver);
         if (room < BATCH)
-            nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
+            nanosleep(&(struct timespec){.tv_nsec = AHEAD_TICK_US * 1000}, NULL);
     }
-    close(asker.fd);
-    free(asker.out);
 }
 
-static int64_t pace(struct driver *driver, int64_t events, double rate)
+static int64_t pace(struct driver *driver, int64_t events, double rate, int64_t tick_us)
 {
     int64_t begin_ns = bench_mono_ns(), late_ns = 0;
     while (driver->made < events) {
@@ -178,6 +168,8 @@ static int64_t pace(struct driver *driver, int64_t events, double rate)
             flush(driver);
         }
         int64_t next_ns = begin_ns + (int64_t)((double)driver->made / rate * 1e9);
+        if (next_ns < now_ns + tick_us * 1000)
+            next_ns = now_ns + tick_us * 1000;
         struct timespec until = {next_ns / 1000000000, next_ns % 1000000000};
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
         read_answers(driver, false);
@@ -194,6 +186,7 @@ int main(int argc, char **argv)
         .bytes = (size_t)bench_number(argc, argv, "--bytes", 1000),
         .types = (size_t)bench_number(argc, argv, "--types", 1),
         .stream = bench_text(argc, argv, "--stream", "petrel:events"),
+        .prefix = bench_text(argc, argv, "--prefix", "bench"),
         .lines_per_answer = 2,
     };
     bool is_atomic = bench_number(argc, argv, "--atomic", 0);
@@ -210,9 +203,10 @@ int main(int argc, char **argv)
             bench_die("MULTI");
     }
     if (ahead)
-        keep_ahead(&driver, events, ahead, (int)bench_number(argc, argv, "--redis-port", 6379));
+        keep_ahead(&driver, events, ahead, bench_number(argc, argv, "--fan-out", 1),
+                   bench_share(bench_text(argc, argv, "--shared", "")));
     if (rate)
-        late_us = pace(&driver, events, (double)rate);
+        late_us = pace(&driver, events, (double)rate, bench_number(argc, argv, "--tick-us", 0));
     while (driver.made < events) {
         for (int i = 0; i < BATCH && driver.made < events; i++)
             add_event(&driver);
@@ -222,8 +216,9 @@ int main(int argc, char **argv)
         read_answers(&driver, true);
     if (is_atomic)
         execute(&driver);
-    printf("{\"events\":%lld,\"seconds\":%.6f,\"late_us\":%lld}\n", (long long)driver.made,
-           (double)(bench_mono_ns() - begin_ns) / 1e9, (long long)late_us);
+    printf("{\"events\":%lld,\"seconds\":%.6f,\"late_us\":%lld,\"reads\":%lld}\n",
+           (long long)driver.made, (double)(bench_mono_ns() - begin_ns) / 1e9, (long long)late_us,
+           (long long)driver.reads);
     free(driver.out);
     return 0;
 }

@@ -15,7 +15,7 @@ import threading
 import time
 
 from parts import Bench, Receiver, free_port, run_json, until
-from scenarios import addresses
+from measure import addresses
 
 CAP = 64
 QUICK_LIMIT = 3.0  # a gross regression; the goal is 1.2 on a machine with nothing else to do

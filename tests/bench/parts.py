@@ -67,6 +67,11 @@ class Process:
         share = user / (user + system) if user + system else 0.5
         return total * share, total * (1 - share)
 
+    def pin(self, cpu):
+        """All its threads on one processor."""
+        for thread in Path(f"/proc/{self.child.pid}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), {cpu})
+
     def rss_bytes(self, which="VmRSS"):
         for line in Path(f"/proc/{self.child.pid}/status").read_text().splitlines():
             if line.startswith(which + ":"):
@@ -87,8 +92,11 @@ class Process:
 class Redis(Process):
     def __init__(self, folder):
         self.port = free_port()
+        self.asked = 0  # commands of the bench itself
+        # A rewrite of the append-only file would be taken for the cost of what is measured.
         super().__init__(["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--dir", folder, "--save", "",
-                          "--appendonly", "yes", "--appendfsync", "everysec"], log=Path(folder) / "redis.log")
+                          "--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0"],
+                         log=Path(folder) / "redis.log")
         self.socket = until(self._connect, 10, "redis-server answers")
         self.file = self.socket.makefile("rb")
 
@@ -106,12 +114,14 @@ class Redis(Process):
         return b"".join(parts)
 
     def call(self, *words):
+        self.asked += 1
         self.socket.sendall(self.send(*words))
         return self._reply()
 
     def pipeline(self, commands):
         """Sends all, reads all; the number of replies."""
         commands = list(commands)
+        self.asked += len(commands)
         for at in range(0, len(commands), 2000):
             part = commands[at : at + 2000]
             self.socket.sendall(b"".join(self.send(*words) for words in part))
@@ -141,6 +151,20 @@ class Redis(Process):
         """Calls so far by command, scripts' inner ones included."""
         return {name.removeprefix("cmdstat_"): int(value.split("calls=")[1].split(",")[0])
                 for name, value in self.info("commandstats").items()}
+
+
+    def watch(self, seconds):
+        """Commands that came from outside in this time, those inside scripts left out: what MONITOR shows."""
+        with socket.create_connection(("127.0.0.1", self.port)) as monitor:
+            monitor.sendall(self.send("MONITOR"))
+            monitor.settimeout(0.2)
+            lines, end = b"", time.monotonic() + seconds
+            while time.monotonic() < end:
+                try:
+                    lines += monitor.recv(65536)
+                except TimeoutError:
+                    continue
+        return sum(b"] " in line and b" lua] " not in line for line in lines.splitlines())
 
 
 class Petrel(Process):
@@ -177,7 +201,9 @@ class Petrel(Process):
 
 
 class Receiver(Process):
-    def __init__(self, *flags, port=0):
+    def __init__(self, *flags, port=0, shared=None):
+        if shared:
+            flags = (*flags, "--shared", shared)
         super().__init__([BUILD / "bench/receiver", "--port", port, *flags], stdout=subprocess.PIPE)
         _, port, control = self.child.stdout.readline().split()
         self.port, self.control = int(port), int(control)
@@ -216,8 +242,21 @@ class Bench:
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="petrel-bench-")
         self.started = []
+        self.shared = Path(self.folder) / "accepted"
         self.redis = self.start(Redis(self.folder))
         return self
+
+    def receiver(self, *flags, **kwargs):
+        """One whose count of accepted requests the driver reads. One per bench: others are made with Receiver."""
+        return self.start(Receiver(*flags, shared=self.shared, **kwargs))
+
+    def drive(self, events, **flags):
+        """Makes events, of 1 KB unless told; what the driver says of it."""
+        flags = {"bytes": 1000, "types": 1, **flags}
+        if "ahead" in flags:
+            flags["shared"] = self.shared
+        return run_json("driver", "--redis-port", self.redis.port, "--events", events,
+                        *(word for k, v in flags.items() for word in ("--" + k.replace("_", "-"), v)))
 
     def __exit__(self, *_):
         for process in reversed(self.started):

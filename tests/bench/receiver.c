@@ -4,7 +4,9 @@
 // was made) to here. It listens on every loopback address, so that 127.0.0.1, 127.0.0.2, … are as many destinations,
 // and with --ports N on N ports (for TLS, whose certificate names one address).
 //
-//   receiver --port P [--ports N] [--delay-ms D] [--fail-per-mille F] [--cert FILE --key FILE]
+//   receiver --port P [--ports N] [--delay-ms D] [--fail-per-mille F] [--cert FILE --key FILE] [--shared FILE]
+//
+// --shared: where it counts what it accepted, for the driver.
 //
 // Prints "ready <port> <control port>". A request to the control port answers with what was counted, as JSON;
 // "/reset" sets it to zero, "/fail/<per mille>" and "/delay/<ms>" change what is answered.
@@ -54,6 +56,7 @@ static struct {
 } counts;
 
 static int epoll_fd;
+static int64_t *shared; // accepted ever; or NULL
 static SSL_CTX *tls;
 static int64_t delay_ns, fail_per_mille;
 static struct pending *line_first, *line_last, *unused;
@@ -219,6 +222,8 @@ static void answer_now(struct connection *connection)
         counts.failed++;
     else
         counts.accepted++;
+    if (shared && !is_failure)
+        __atomic_fetch_add(shared, 1, __ATOMIC_RELAXED);
     if (is_failure)
         write_all(connection, fail_answer, sizeof fail_answer - 1);
     else
@@ -367,7 +372,10 @@ int main(int argc, char **argv)
     const char *certificate = bench_text(argc, argv, "--cert", NULL);
     delay_ns = bench_number(argc, argv, "--delay-ms", 0) * 1000000;
     fail_per_mille = bench_number(argc, argv, "--fail-per-mille", 0);
+    const char *shared_path = bench_text(argc, argv, "--shared", NULL);
     bench_raise_file_limit();
+    if (shared_path)
+        shared = bench_share(shared_path);
     if (certificate) {
         tls = SSL_CTX_new(TLS_server_method());
         if (SSL_CTX_use_certificate_chain_file(tls, certificate) != 1 ||

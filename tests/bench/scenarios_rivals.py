@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from parts import ROOT, Process, Receiver, run_json
-from scenarios import BODY, addresses, measure, wait_settled
+from measure import addresses, measure, warm_up
+from parts import ROOT, Process
 
 HERE = Path(__file__).parent / "baselines"
 
@@ -39,41 +39,61 @@ class Worker(Process):
         assert self.child.stdout.readline().strip() == "ready"
 
 
+class Team:
+    """Several processes that share the group, seen as one."""
+
+    def __init__(self, members):
+        self.members = members
+
+    def cpu_us(self):
+        return tuple(map(sum, zip(*(member.cpu_us() for member in self.members))))
+
+    def rss_bytes(self, which="VmRSS"):
+        return sum(member.rss_bytes(which) for member in self.members)
+
+    def stop(self):
+        for member in self.members:
+            member.stop()
+
+
+def at_its_best(bench, team, receiver, seconds):
+    """The best of three rounds, each of them all events there at once; how many is by what a first round shows."""
+    warm_up(bench, receiver, 2000, types=100)
+    rate = measure(bench, team, receiver, 3000, types=100, load="atomic")["per_second"]
+    events = max(int(rate * seconds / 2), 2000)
+    rounds = [measure(bench, team, receiver, events, types=100, load="atomic") for _ in range(3)]
+    return max(rounds, key=lambda r: r["per_second"])
+
+
 def rivals(bench, seconds):
     """a worker in Node (undici, ioredis) and one in Python (aiohttp, redis-py) on 100 destinations, then petrel"""
-    receiver, result = bench.start(Receiver()), {"notes": []}
+    receiver, found, notes = bench.receiver(), {}, []
     log = Path(bench.folder) / "worker.log"
     for name, prepare in (("node", prepare_node), ("python", prepare_python)):
         try:
             command = prepare()
         except (OSError, subprocess.CalledProcessError) as error:
-            result["notes"].append(f"{name} couldn't be installed: {error}")
+            notes.append(f"{name} couldn't be installed: {error}")
             continue
-        worker = bench.start(Worker(command, bench.redis, receiver, 100, log))
-        # A probe for how much is enough, then the measurement.
-        receiver.ask("reset")
-        run_json("driver", "--redis-port", bench.redis.port, "--events", 2000, "--bytes", BODY, "--types", 100, "--atomic", 1)
-        wait_settled(bench, receiver, 2000)
-        seen = receiver.ask()
-        events = max(int(2000 / ((seen["last_ns"] - seen["first_ns"]) / 1e9) * seconds), 2000)
-        measured = measure(bench, worker, receiver, events, types=100, warm_up=0)
-        worker.stop()
-        bench.redis.call("DEL", "petrel:events")
-        result[f"{name}_per_second"], result[f"{name}_us"] = measured["per_second"], measured["petrel_us"]
-        result["notes"].append(f"{name}: {measured['per_second']:,.0f} deliveries/s, {measured['petrel_us']:.0f} µs CPU and "
-                               f"{measured['redis_us']:.0f} µs of Redis each, RSS {measured['rss_mb']:.0f} MB")
+        for processes in (1, 2):  # with two cores: whichever is better
+            team = Team([bench.start(Worker(command, bench.redis, receiver, 100, log)) for _ in range(processes)])
+            measured = {**at_its_best(bench, team, receiver, seconds), "processes": processes}
+            team.stop()
+            bench.redis.call("DEL", "petrel:events")
+            notes.append(f"{name}, {processes} process{'es' * (processes - 1)}: {measured['per_second']:,.0f} deliveries/s, "
+                         f"{measured['petrel_us']:.0f} µs CPU and {measured['redis_us']:.0f} µs of Redis each, "
+                         f"RSS {measured['rss_mb']:.0f} MB")
+            if name not in found or measured["per_second"] > found[name]["per_second"]:
+                found[name] = measured
     petrel = bench.petrel(*bench.flags)
     bench.subscribe(petrel, addresses(100, receiver.port))
-    receiver.ask("reset")
-    measured = measure(bench, petrel, receiver, int(8000 * seconds), types=100)
-    result.update(measured)
-    for name in ("node", "python"):
-        if f"{name}_per_second" in result:
-            ratio = measured["per_second"] / result[f"{name}_per_second"]
-            result[f"times_{name}"] = ratio
-            result["notes"].append(f"petrel delivers {ratio:.1f} times as many as {name}, for "
-                                   f"{result[f'{name}_us'] / measured['petrel_us']:.1f} times less CPU each")
-    return result
+    result = at_its_best(bench, petrel, receiver, seconds)
+    for name, measured in found.items():
+        result[name] = {key: measured[key] for key in ("per_second", "petrel_us", "redis_us", "rss_mb", "processes")}
+        result[f"times_{name}"] = result["per_second"] / measured["per_second"]
+        notes.append(f"petrel delivers {result[f'times_{name}']:.1f} times as many as {name}, for "
+                     f"{measured['petrel_us'] / result['petrel_us']:.1f} times less CPU each")
+    return {**result, "notes": notes}
 
 
 ALL = {"rivals": rivals}

@@ -91,7 +91,7 @@ def idle(bench, seconds):
     is_quick = seconds <= 1
     receiver, petrel = bench.receiver(), bench.petrel(*bench.flags)
     bench.subscribe(petrel, addresses(1, receiver.port))
-    time.sleep(7)  # at rest after 5 s without work
+    time.sleep(7 if is_quick else 12)  # it comes to rest after 5 s without work, step by step
     lasted = 5 if is_quick else 10
     before = Snapshot(bench, petrel)
     time.sleep(lasted)

@@ -71,7 +71,8 @@ static struct span header(const struct http_request *request, const char *name)
     return span_of(http_request_header(request, name));
 }
 
-static void print(struct receiver *receiver, const struct listen_request *request,
+// False when nobody reads any more: the pipe's other end is closed, the disk is full.
+static bool print(struct receiver *receiver, const struct listen_request *request,
                   const struct listen_delivery *delivery)
 {
     struct text out;
@@ -81,8 +82,8 @@ static void print(struct receiver *receiver, const struct listen_request *reques
     else
         listen_format_text(request, delivery, &out);
     terminal_write(&out);
-    fflush(stdout);
     text_fini(&out);
+    return fflush(stdout) == 0 && !ferror(stdout);
 }
 
 static void wait_ms(int64_t ms)
@@ -125,8 +126,8 @@ static void on_request(void *arg, const struct http_request *http, struct http_r
     };
     pthread_mutex_lock(&receiver->lock);
     listen_receive(&receiver->listen, &request, &delivery);
-    print(receiver, &request, &delivery);
-    bool is_last = receiver->listen.counts.requests == receiver->exit_after;
+    bool is_printed = print(receiver, &request, &delivery);
+    bool is_last = !is_printed || receiver->listen.counts.requests == receiver->exit_after;
     pthread_mutex_unlock(&receiver->lock);
     if (receiver->listen.faults.delay_ms > 0)
         wait_ms(receiver->listen.faults.delay_ms);

@@ -54,6 +54,14 @@ def test_listen_without_a_secret_says_unverified(tmp_path):
         assert process.terminate() == 0
 
 
+def test_listen_ends_when_nobody_takes_what_it_prints(tmp_path):
+    (tmp_path / "full.out").symlink_to("/dev/full")
+    with Listen(tmp_path, name="full") as process:
+        post(process.port, "{}")
+        assert process.process.wait(20) == 1
+        assert "can't write the result" in process.errors()
+
+
 @pytest.mark.parametrize("arguments, code, message", [
     (["--listen", "nonsense"], 2, "--listen"), (["--status", "99"], 2, "--status"), (["--delay", "5"], 2, "--delay"),
     (["--fail-first", "-1"], 2, "--fail-first"), (["--secret", "hunter2"], 2, "secret 1"),

@@ -119,7 +119,10 @@ static int send_event(const struct publish *publish, const struct command_input 
     char id[EVENT_ID_SIZE];
     if (!session_open(&session, input->config))
         return EXIT_FAILED;
-    enum store_result result = store_publish_event(&session.store, &event, id, &errors);
+    // A stream that nobody reads would take it. Where the layout may not be read, this isn't known.
+    enum store_result result = store_look_at_schema(&session.store);
+    if (result != STORE_CONFLICT)
+        result = store_publish_event(&session.store, &event, id, &errors);
     int code = session_report(&session, result, "event", &errors);
     if (code == EXIT_OK && arguments_has(input->arguments, "--json"))
         printf("{\"id\":\"%s\"}\n", id);

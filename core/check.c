@@ -74,16 +74,29 @@ static void check_version(struct check_report *report, const struct store_status
 
 static void check_schema(struct check_report *report, const struct store_status *status)
 {
+    const struct keys keys = {.shards = status->shards};
+    uint32_t shards;
     if (status->schema[0] == '\0') {
         add(report, "layout", CHECK_OK, "written at the first start", "none yet");
-    } else if (strcmp(status->schema, KEYS_SCHEMA_VERSION) == 0) {
-        add(report, "layout", CHECK_OK, "this petrel's own", "version " KEYS_SCHEMA_VERSION);
-    } else {
+        return;
+    }
+    switch (keys_judge_layout(&keys, span_of(status->schema), &shards)) {
+    case KEYS_LAYOUT_OURS:
+        add(report, "layout", CHECK_OK, "this petrel's own", "version %s", KEYS_SCHEMA_VERSION);
+        return;
+    case KEYS_LAYOUT_OTHER_SHARDS:
+        add(report, "layout", CHECK_FAIL,
+            "shards is another number here: what waits in Redis would not be seen; this one refuses to "
+            "start",
+            "shards = %u", shards);
+        break;
+    case KEYS_LAYOUT_OTHER_VERSION:
         add(report, "layout", CHECK_FAIL,
             "another petrel's data: this one refuses to start; upgrade, or use another --namespace",
             "version %s", status->schema);
-        block(report);
+        break;
     }
+    block(report);
 }
 
 static void check_role(struct check_report *report, const struct store_status *status)

@@ -100,6 +100,30 @@ struct key keys_format(const struct keys *keys, uint32_t shard, enum key_name na
     return key;
 }
 
+void keys_format_layout(const struct keys *keys, char out[LAYOUT_SIZE])
+{
+    if (keys->shards == 1)
+        snprintf(out, LAYOUT_SIZE, "%s", KEYS_SCHEMA_VERSION);
+    else
+        snprintf(out, LAYOUT_SIZE, "%s/%u", KEYS_SCHEMA_VERSION, keys->shards);
+}
+
+enum keys_layout keys_judge_layout(const struct keys *keys, struct span stored,
+                                   uint32_t *stored_shards)
+{
+    struct span rest = stored;
+    struct span version = {0};
+    uint64_t shards = 1;
+    span_next(&rest, '/', &version);
+    bool is_known = span_equals_text(version, KEYS_SCHEMA_VERSION) &&
+                    (version.size == stored.size ||
+                     (span_to_uint64(rest, &shards) && shards > 1 && shards <= SHARDS_MAX));
+    *stored_shards = (uint32_t)shards;
+    if (!is_known)
+        return KEYS_LAYOUT_OTHER_VERSION;
+    return shards == keys->shards ? KEYS_LAYOUT_OURS : KEYS_LAYOUT_OTHER_SHARDS;
+}
+
 struct span key_span(const struct key *key)
 {
     return (struct span){.data = key->data, .size = key->size};

@@ -71,6 +71,7 @@ static enum store_result read_server(struct store *store, struct store_status *s
         result = i == SERVER_FSYNC ? STORE_OK : store_judge(store, replies[i]);
     read_info(redis_reply_span(replies[SERVER_INFO]), status);
     store_copy_text(replies[SERVER_SCHEMA], status->schema, sizeof status->schema);
+    status->shards = store->keys.shards;
     store_copy_text(redis_reply_at(replies[SERVER_FSYNC], 1), status->append_fsync,
                     sizeof status->append_fsync);
     status->instances = (int32_t)redis_reply_int(replies[SERVER_INSTANCES]);
@@ -247,10 +248,34 @@ static enum store_result claim_schema(struct store *store, redis_reply **reply)
     if (!set)
         return store_fail_memory(store);
     store_add_key(store, set, 0, KEY_SCHEMA, (struct span){0});
-    redis_command_add_text(set, KEYS_SCHEMA_VERSION);
+    char layout[LAYOUT_SIZE];
+    keys_format_layout(&store->keys, layout);
+    redis_command_add_text(set, layout);
     redis_command_add_text(set, "NX");
     redis_command_add_text(set, "GET"); // nil: it was written
     return store_call(store, &set, reply);
+}
+
+static enum store_result judge_layout(struct store *store, struct span stored)
+{
+    uint32_t shards;
+    switch (keys_judge_layout(&store->keys, stored, &shards)) {
+    case KEYS_LAYOUT_OURS:
+        return STORE_OK;
+    case KEYS_LAYOUT_OTHER_SHARDS:
+        store_set_error(store,
+                        "namespace %s in Redis is laid out for shards = %u, not %u: what is in the "
+                        "others would wait unseen",
+                        store->keys.namespace_name, shards, store->keys.shards);
+        return STORE_CONFLICT;
+    case KEYS_LAYOUT_OTHER_VERSION:
+        store_set_error(
+            store,
+            "namespace %s in Redis has layout version \"%.*s\", this petrel knows " KEYS_SCHEMA_VERSION,
+            store->keys.namespace_name, stored.size < 32 ? (int)stored.size : 32, stored.data);
+        return STORE_CONFLICT;
+    }
+    return STORE_CONFLICT;
 }
 
 enum store_result store_check_schema(struct store *store)
@@ -259,17 +284,22 @@ enum store_result store_check_schema(struct store *store)
     enum store_result result = check_version(store);
     if (result == STORE_OK)
         result = claim_schema(store, &reply);
-    if (result != STORE_OK)
-        return result;
-    struct span version = redis_reply_span(reply);
-    if (redis_reply_kind_of(reply) != REDIS_REPLY_IS_NIL &&
-        !span_equals_text(version, KEYS_SCHEMA_VERSION)) {
-        store_set_error(
-            store,
-            "namespace %s in Redis has layout version \"%.*s\", this petrel knows " KEYS_SCHEMA_VERSION,
-            store->keys.namespace_name, version.size < 32 ? (int)version.size : 32, version.data);
-        result = STORE_CONFLICT;
-    }
+    if (result == STORE_OK && redis_reply_kind_of(reply) != REDIS_REPLY_IS_NIL)
+        result = judge_layout(store, redis_reply_span(reply));
+    redis_client_free_reply(&reply);
+    return result;
+}
+
+enum store_result store_look_at_schema(struct store *store)
+{
+    redis_reply *reply = NULL;
+    struct redis_command *get = redis_command_create("GET");
+    if (!get)
+        return store_fail_memory(store);
+    store_add_key(store, get, 0, KEY_SCHEMA, (struct span){0});
+    enum store_result result = store_call(store, &get, &reply);
+    if (result == STORE_OK && redis_reply_kind_of(reply) != REDIS_REPLY_IS_NIL)
+        result = judge_layout(store, redis_reply_span(reply));
     redis_client_free_reply(&reply);
     return result;
 }

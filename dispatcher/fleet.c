@@ -209,13 +209,15 @@ static void beat(struct dispatcher *dispatcher)
     struct text description;
     text_init(&description, 256);
     describe(dispatcher, &description);
+    char layout[LAYOUT_SIZE];
+    keys_format_layout(&dispatcher->engine.keys, layout);
     struct redis_command *command = redis_command_create_script(SCRIPT_HEARTBEAT);
     fleet_add_key(dispatcher, command, 0, KEY_INSTANCES);
     fleet_add_key(dispatcher, command, 0, KEY_SCHEMA);
     redis_command_add_text(command, dispatcher->engine.instance);
     redis_command_add_span(command, text_span(&description));
     redis_command_add_int(command, dispatcher->options.config->instance_timeout_ms);
-    redis_command_add_text(command, KEYS_SCHEMA_VERSION);
+    redis_command_add_text(command, layout);
     text_fini(&description);
     redis_link_send(dispatcher->commands, &command, 0, on_beat_answered, dispatcher);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every Redis key name of petrel. Keys of one shard share a prefix (and so, in a cluster, one slot):
 // "petrel:" with one shard, "petrel:{n}:" with more. Control-plane keys have one copy per namespace, always
-// under "petrel:", so that a change of --shards finds the subscriptions again.
+// under "petrel:". Which of both it is, the layout's text says: whoever comes with another number of shards would neither find
+// what is parked nor read what is published.
 #ifndef PETREL_KEYS_H
 #define PETREL_KEYS_H
 
@@ -9,7 +10,7 @@
 
 #include "petrel/text.h"
 
-enum { KEY_MAX_BYTES = 320, NAMESPACE_MAX_BYTES = 64, SHARDS_MAX = 64 };
+enum { KEY_MAX_BYTES = 320, NAMESPACE_MAX_BYTES = 64, SHARDS_MAX = 64, LAYOUT_SIZE = 16 };
 
 enum key_name {
     // per shard
@@ -41,7 +42,7 @@ enum key_name {
     KEY_LANES, // + consumer: hash, expiring: what a worker's lanes are doing (core/lua/lanes.lua)
     KEY_KEYS,  // hash id → stored form of a key of the admin API
     KEY_KEYS_USED, // hash id → when that key was last used, ms
-    KEY_SCHEMA,    // string: version of this layout
+    KEY_SCHEMA,    // string: version of this layout, and "/<shards>" with more than one
 };
 #define KEYS_GROUP "petrel"
 #define KEYS_SCHEMA_VERSION "1"
@@ -58,6 +59,12 @@ struct key {
 // Fails (assertion) only on a bug: suffixes are ids whose length is bounded by their parsers.
 struct key keys_format(const struct keys *keys, uint32_t shard, enum key_name name,
                        struct span suffix);
+// The layout of these keys, as KEY_SCHEMA holds it.
+void keys_format_layout(const struct keys *keys, char out[LAYOUT_SIZE]);
+enum keys_layout { KEYS_LAYOUT_OURS, KEYS_LAYOUT_OTHER_SHARDS, KEYS_LAYOUT_OTHER_VERSION };
+// stored_shards: for OTHER_SHARDS, how many it has.
+enum keys_layout keys_judge_layout(const struct keys *keys, struct span stored,
+                                   uint32_t *stored_shards);
 struct span key_span(const struct key *key);
 bool keys_is_namespace(struct span text); // [A-Za-z0-9_.-]{1,64}
 

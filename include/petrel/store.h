@@ -373,15 +373,18 @@ struct store_status { // over all shards
     char append_fsync[16];
     char maxmemory_policy[32];
     int64_t maxmemory_bytes, used_memory_bytes; // used: what counts against it
-    char schema[32];                            // the layout's version; "" when there is none
+    char schema[32];                            // the layout; "" when there is none
+    uint32_t shards;                            // those of the store
     int32_t replicas;
     int64_t clock_skew_ms; // Redis's TIME minus ours
     int32_t instances;
 };
 enum store_result store_read_status(struct store *store, struct store_status *status);
-// Writes the layout's version if there is none; CONFLICT (with error) when Redis holds another one or its
-// own version is too old (Redis ≥ 7.0 is needed).
+// Writes the layout if there is none; CONFLICT (with error) when Redis holds another one (its version, or the number of
+// shards) or its own version is too old (Redis ≥ 7.0 is needed).
 enum store_result store_check_schema(struct store *store);
+// The same, but writes nothing, and any Redis will do.
+enum store_result store_look_at_schema(struct store *store);
 
 const char *store_result_text(enum store_result result);
 

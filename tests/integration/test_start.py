@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The first moments of a process."""
 
+import pytest
+
+from harness.cli import one_line, run
 from harness.wait import wait_until
 
 
@@ -16,3 +19,18 @@ def test_what_waited_before_the_start_is_recorded_like_the_rest(start, receiver,
         wait_until(lambda n=round_: redis_server.client.xlen("petrel:attempts") == n, 5, "the attempt is logged")
         wait_until(lambda n=round_: redis_server.totals().get("delivered") == n, 5, "and counted")
         assert instance.terminate() == 0
+
+
+@pytest.mark.parametrize("before, after", [(1, 4), (4, 1), (4, 3)])
+def test_another_number_of_shards_is_refused(start, redis_server, receiver, before, after):
+    # The others' streams and queues would wait unseen.
+    first = start(flags=["--shards", str(before)])
+    assert first.terminate() == 0
+    at = ["--redis-url", redis_server.url, "--shards", after]
+    for command in ("serve", "dispatcher", "admin"):
+        done = run(command, *at, "--listen", "127.0.0.1:0", "--data-dir", first.folder / "data")
+        assert done.returncode == 1 and f"shards = {before}, not {after}" in done.stderr
+    done = run("publish", "a", "--data", "1", *at)
+    assert done.returncode == 1 and f"shards = {before}, not {after}" in one_line(done.stderr)
+    done = run("check", *at)
+    assert done.returncode == 1 and f"shards = {before}" in done.stdout

@@ -13,6 +13,7 @@ static const struct store_status good = {
     .used_memory_bytes = 1 << 20,
     .replicas = 1,
     .instances = 2,
+    .shards = 1,
 };
 
 static const struct check_finding *find(const struct check_report *report, const char *name)
@@ -108,6 +109,10 @@ TEST(the_layout_has_to_be_ours)
     const struct check_finding *layout = find(&report, "layout");
     CHECK(layout && layout->level == CHECK_FAIL && strcmp(layout->value, "version 999") == 0);
     CHECK(report.is_blocked);
+    snprintf(status.schema, sizeof status.schema, "1/4");
+    CHECK_INT(level_of(&status, "layout"), CHECK_FAIL);
+    status.shards = 4;
+    CHECK_INT(level_of(&status, "layout"), CHECK_OK);
 }
 
 static bool is_blocked(const struct store_status *status)

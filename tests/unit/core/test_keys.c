@@ -49,6 +49,38 @@ TEST(names_of_the_control_plane_do_not_depend_on_the_shards)
     CHECK_STR(name(4, 0, KEY_SCHEMA, ""), "petrel:schema");
 }
 
+TEST(the_layout_says_how_many_shards_there_are)
+{
+    static const struct {
+        uint32_t shards;
+        const char *stored;
+        enum keys_layout expected;
+    } rows[] = {
+        {1, "1", KEYS_LAYOUT_OURS},
+        {4, "1/4", KEYS_LAYOUT_OURS},
+        {4, "1", KEYS_LAYOUT_OTHER_SHARDS},
+        {1, "1/4", KEYS_LAYOUT_OTHER_SHARDS},
+        {8, "1/4", KEYS_LAYOUT_OTHER_SHARDS},
+        {1, "2", KEYS_LAYOUT_OTHER_VERSION},
+        {4, "2/4", KEYS_LAYOUT_OTHER_VERSION},
+        {1, "", KEYS_LAYOUT_OTHER_VERSION},
+        {1, "1/", KEYS_LAYOUT_OTHER_VERSION},
+        {1, "1/1", KEYS_LAYOUT_OTHER_VERSION},
+        {1, "1/x", KEYS_LAYOUT_OTHER_VERSION},
+        {4, "1/4294967300", KEYS_LAYOUT_OTHER_VERSION},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct keys keys = {.shards = rows[i].shards};
+        char layout[LAYOUT_SIZE];
+        uint32_t shards;
+        CHECK_ROW(keys_judge_layout(&keys, span_of(rows[i].stored), &shards) == rows[i].expected,
+                  rows[i].stored);
+        keys_format_layout(&keys, layout);
+        CHECK_ROW((strcmp(layout, rows[i].stored) == 0) == (rows[i].expected == KEYS_LAYOUT_OURS),
+                  rows[i].stored);
+    }
+}
+
 TEST(the_longest_names_fit)
 {
     char id[64 + 1 + 64 + 1];

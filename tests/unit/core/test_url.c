@@ -90,11 +90,23 @@ TEST(accepted_and_normalised)
     }
 }
 
-TEST(refused_with_a_reason)
+struct refusal {
+    const char *text, *part;
+};
+
+static void check_refused(const struct refusal *cases, size_t count)
 {
-    static const struct {
-        const char *text, *part;
-    } cases[] = {
+    for (size_t i = 0; i < count; i++) {
+        struct url url;
+        char error[URL_ERROR_SIZE] = "";
+        CHECK_ROW(!url_parse(span_of(cases[i].text), &url, error), cases[i].text);
+        CHECK_ROW(error[0] && strstr(error, cases[i].part), cases[i].text);
+    }
+}
+
+TEST(refused_what_is_no_absolute_http_url)
+{
+    static const struct refusal cases[] = {
         {"", "empty"},
         {"example.com", "must begin with https://"},
         {"//example.com/", "must begin with https://"},
@@ -112,6 +124,13 @@ TEST(refused_with_a_reason)
         {"https://?q", "no host"},
         {"https://#f", "no host"},
         {"https://:443/", ""},
+    };
+    check_refused(cases, sizeof cases / sizeof cases[0]);
+}
+
+TEST(refused_characters)
+{
+    static const struct refusal cases[] = {
         {" https://example.com/", "spaces"},
         {"https://example.com/ ", "spaces"},
         {"https://example.com/\n", "spaces"},
@@ -128,6 +147,13 @@ TEST(refused_with_a_reason)
         {"https://example.com/a\\b", "backslash"},
         {"https://example.com/\xff", "UTF-8"},
         {"https://example.com/\xc0\xaf", "UTF-8"},
+    };
+    check_refused(cases, sizeof cases / sizeof cases[0]);
+}
+
+TEST(refused_logins_and_encoded_hosts)
+{
+    static const struct refusal cases[] = {
         {"https://user:secret@example.com/", "user name"},
         {"https://user@example.com/", "user name"},
         {"https://@example.com/", "user name"},
@@ -148,18 +174,24 @@ TEST(refused_with_a_reason)
         {"https://[fe80::1%25eth0]/", "zone id"},
         {"https://[fe80::1%eth0]/", "zone id"},
         {"https://exam ple.com/", "spaces"},
-        {"https://exa*mple.com/", ""},
-        {"https://exa;mple.com/", ""},
-        {"https://exa<mple.com/", ""},
-        {"https://exa{mple.com/", ""},
-        {"https://exa,mple.com/", ""},
-        {"https://[::1/", ""},
-        {"https://::1/", ""},
-        {"https://[]/", ""},
-        {"https://[1.2.3.4]/", ""},
-        {"https://[::1]x/", ""},
-        {"https://[::g]/", ""},
-        {"https://[v1.fe80]/", ""},
+    };
+    check_refused(cases, sizeof cases / sizeof cases[0]);
+}
+
+TEST(refused_hosts)
+{
+    static const struct refusal cases[] = {
+        {"https://exa*mple.com/", ""}, {"https://exa;mple.com/", ""}, {"https://exa<mple.com/", ""},
+        {"https://exa{mple.com/", ""}, {"https://exa,mple.com/", ""}, {"https://[::1/", ""},
+        {"https://::1/", ""},          {"https://[]/", ""},           {"https://[1.2.3.4]/", ""},
+        {"https://[::1]x/", ""},       {"https://[::g]/", ""},        {"https://[v1.fe80]/", ""},
+    };
+    check_refused(cases, sizeof cases / sizeof cases[0]);
+}
+
+TEST(refused_ports_and_lengths)
+{
+    static const struct refusal cases[] = {
         {"https://example.com:0/", "from 1 to 65535"},
         {"https://example.com:65536/", ""},
         {"https://example.com:99999999999/", ""},
@@ -174,28 +206,29 @@ TEST(refused_with_a_reason)
         {"https://./", "1 to 253"},
         {"https://" L63 "a.example/", "63 characters"},
         {"https://" L63 "." L63 "." L63 "." L63 "/", "1 to 253"},
-        // a name that ends in a number, which resolvers would read one way or another
-        {"http://256.1.1.1/", "no IPv4 address"},
-        {"http://1.2.3.4.5/", "no IPv4 address"},
-        {"http://1.2.3.4./", "no IPv4 address"},
-        {"http://08.1.1.1/", "no IPv4 address"},
-        {"http://4294967296/", "no IPv4 address"},
-        {"http://0x100000000/", "no IPv4 address"},
-        {"http://example.1/", "no IPv4 address"},
-        {"http://example.0x7f/", "no IPv4 address"},
-        {"http://1.0x/", "no IPv4 address"},
-        {"http://example.99./", "no IPv4 address"},
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct url url;
-        char error[URL_ERROR_SIZE] = "";
-        CHECK_ROW(!url_parse(span_of(cases[i].text), &url, error), cases[i].text);
-        CHECK_ROW(error[0] && strstr(error, cases[i].part), cases[i].text);
-    }
+    check_refused(cases, sizeof cases / sizeof cases[0]);
+}
+
+TEST(refused_with_nul_or_nothing)
+{
     struct url url;
     char error[URL_ERROR_SIZE];
     CHECK(!url_parse(SPAN("https://example.com/\0.evil.com"), &url, error));
     CHECK(!url_parse((struct span){0}, &url, error));
+}
+
+// Resolvers would read them one way or another.
+TEST(refused_names_that_end_in_a_number)
+{
+    static const struct refusal cases[] = {
+        {"http://256.1.1.1/", "no IPv4 address"},  {"http://1.2.3.4.5/", "no IPv4 address"},
+        {"http://1.2.3.4./", "no IPv4 address"},   {"http://08.1.1.1/", "no IPv4 address"},
+        {"http://4294967296/", "no IPv4 address"}, {"http://0x100000000/", "no IPv4 address"},
+        {"http://example.1/", "no IPv4 address"},  {"http://example.0x7f/", "no IPv4 address"},
+        {"http://1.0x/", "no IPv4 address"},       {"http://example.99./", "no IPv4 address"},
+    };
+    check_refused(cases, sizeof cases / sizeof cases[0]);
 }
 
 TEST(lengths)

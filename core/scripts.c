@@ -17,6 +17,7 @@ static const struct script_text scripts[SCRIPT_COUNT] = {
     [SCRIPT_SEEN] = {"seen", script_source_seen},
     [SCRIPT_REJECT] = {"reject", script_source_reject},
     [SCRIPT_PARK] = {"park", script_source_park},
+    [SCRIPT_PARK_MANY] = {"park_many", script_source_park_many},
     [SCRIPT_DUE] = {"due", script_source_due},
     [SCRIPT_CLAIM] = {"claim", script_source_claim},
     [SCRIPT_CLAIM_ORDERED] = {"claim_ordered", script_source_claim_ordered},

@@ -92,9 +92,10 @@ static void lane_free(struct lanes *lanes, struct lane *lane)
 
 static bool is_forgettable(const struct lane *lane, int64_t now_ms)
 {
-    return !lane_in_flight(lane) && !lane->promised && !lane->waiting && !lane->backlog_shards &&
-           !lane->blocked_shards && !lane->is_asking && !lane->is_telling &&
-           lane->hold_until_ms <= now_ms && now_ms - lane->last_used_ms > FORGET_AFTER_MS;
+    return !lane_in_flight(lane) && !lane->promised && !lane->waiting && !lane->leaving_first &&
+           !lane->backlog_shards && !lane->blocked_shards && !lane->is_asking &&
+           !lane->is_telling && lane->hold_until_ms <= now_ms &&
+           now_ms - lane->last_used_ms > FORGET_AFTER_MS;
 }
 
 void lanes_on_tick(struct lanes *lanes)
@@ -173,11 +174,11 @@ void lanes_accept(struct lanes *lanes, struct delivery *delivery)
     struct subscription *subscription = delivery->subscription;
     struct lane *lane = lanes_find(lanes, subscription);
     bool is_blocked = (lane->blocked_shards & (UINT64_C(1) << delivery->event->shard)) != 0;
-    if (lanes->is_draining || !subscription_is_ready(subscription) ||
-        worker_was_frozen(lanes->worker))
+    if (lanes->is_draining || worker_was_frozen(lanes->worker))
         lanes_park_unattempted(lanes, delivery, 0);
-    else if (subscription->is_ordered || is_blocked || lanes_hold_ms(lane) > 0)
-        lanes_park_in_turn(lanes, delivery);
+    else if (!subscription_is_ready(subscription) || subscription->is_ordered || is_blocked ||
+             lanes_hold_ms(lane) > 0)
+        lanes_park_in_turn(lanes, lane, delivery);
     else if (!lane->waiting && !lane->is_congested && lanes_has_slot(lanes, lane) &&
              lanes_has_token(lanes, lane))
         lanes_start(lanes, lane, delivery);
@@ -260,7 +261,7 @@ struct lanes *lanes_create(struct worker *worker)
 void lanes_park_all(struct lanes *lanes)
 {
     while (lanes->hungry_first)
-        lanes_park_waiting(lanes, lanes->hungry_first, 0);
+        lanes_park_waiting(lanes, lanes->hungry_first);
     lanes_park_leaving(lanes);
 }
 

@@ -48,6 +48,9 @@ struct lane {
     struct delivery *waiting_first, *waiting_last;
     uint32_t waiting;
     bool is_congested; // it overflowed into its queue: newcomers go behind, until that is drained
+    // to be parked
+    struct lane *next_leaving;
+    struct delivery *leaving_first, *leaving_last; // the last is undefined while there is no first
     // the queue in Redis
     bool is_ordered;
     struct lane *next_backlogged, *previous_backlogged;

@@ -30,7 +30,7 @@ void lanes_hold(struct lanes *lanes, struct lane *lane, int64_t wait_ms)
     if (until_ms <= lane->hold_until_ms)
         return;
     lane->hold_until_ms = until_ms;
-    lanes_park_waiting(lanes, lane, wait_ms);
+    lanes_park_waiting(lanes, lane);
 }
 
 // ---- the breaker
@@ -52,7 +52,7 @@ void lanes_on_breaker(struct lanes *lanes, struct lane *lane, uint32_t shard,
     lane->blocked_shards |= bit;
     lane->has_failures = true;
     if (!was_blocked)
-        lanes_park_waiting(lanes, lane, 0);
+        lanes_park_waiting(lanes, lane);
 }
 
 void lanes_on_news(struct lanes *lanes, const char *subscription_id, const struct lane_news *news)

@@ -32,9 +32,9 @@ struct lanes {
     uint32_t waiting;    // deliveries waiting in memory, all lanes
     uint32_t parking;    // moves of fresh deliveries that Redis hasn't answered
     uint32_t asking;     // questions to Redis that it hasn't answered
-    struct delivery *leaving_first, *leaving_last; // to be parked, in turn
-    uint32_t leaving;                              // of those, parks that Redis hasn't answered
-    struct delivery *failed_first;                 // attempts that could not even be started
+    struct lane *leaving_first, *leaving_last; // lanes with something to be parked, in turn
+    uint32_t leaving_calls;                    // for those, that Redis hasn't answered
+    struct delivery *failed_first;             // attempts that could not even be started
     uv_timer_t sweep, rate_timer;
     int64_t forget_at_ms; // mono; when unused lanes are looked for next
     int64_t census_at_ms; // mono; when what they do is told next
@@ -46,9 +46,11 @@ struct lanes {
 // A fresh delivery goes to its queue without an attempt: now …
 void lanes_park_unattempted(struct lanes *lanes, struct delivery *delivery, int64_t delay_ms);
 // … or in its turn, since others are more urgent …
-void lanes_park_in_turn(struct lanes *lanes, struct delivery *delivery);
+void lanes_park_in_turn(struct lanes *lanes, struct lane *lane, struct delivery *delivery);
 // … or so because it found no slot: newcomers go behind it.
 void lanes_park_overflow(struct lanes *lanes, struct lane *lane, struct delivery *delivery);
+// … everything that waits in a lane, too.
+void lanes_park_waiting(struct lanes *lanes, struct lane *lane);
 // Those that wait for their turn go now, or (teardown) nowhere.
 void lanes_park_leaving(struct lanes *lanes);
 void lanes_drop_leaving(struct lanes *lanes);
@@ -85,8 +87,6 @@ static inline uint32_t lane_in_flight(const struct lane *lane)
 bool lanes_may_wait(const struct lanes *lanes, const struct lane *lane);
 void lanes_wait(struct lanes *lanes, struct lane *lane, struct delivery *delivery);
 struct delivery *lanes_take_waiting(struct lanes *lanes, struct lane *lane);
-// Everything that waits in a lane goes to its queue.
-void lanes_park_waiting(struct lanes *lanes, struct lane *lane, int64_t delay_ms);
 // Starts what waits, as far as slots go: this lane, then the others in turn.
 void lanes_feed(struct lanes *lanes, struct lane *lane);
 void lanes_sweep_soon(struct lanes *lanes);

@@ -121,8 +121,7 @@ static void settle_arrived(struct lanes *lanes, struct lane *lane, struct delive
     if (delivery_is_claimed(delivery)) {
         delivery->has_arrived = true;
         lane->has_failures = false; // finish.lua sets the count back
-        struct ledger_move move = {.delivery = delivery, .moved = on_claimed_moved, .arg = lanes};
-        ledger_finish(worker->ledger, &move);
+        ledger_finish(worker->ledger, delivery, on_claimed_moved, lanes);
         return;
     }
     metrics_observe_ms(METRIC_DELIVERY_SECONDS, clock_wall_ms() - delivery->event->timestamp_ms);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// To the queue without an attempt. What overflows parks a few at a time, in turn, while everything else goes on: a
-// flood of one subscription in the stream is read past quickly, and neither Redis nor this thread is busy with it
-// when another's event comes. What must leave now (a drain, a freeze) doesn't wait for its turn.
+// To the queue without an attempt. What overflows parks in turn, some of one lane per call of the script and few calls
+// at a time, while everything else goes on: a flood of one subscription in the stream is read past quickly, and neither
+// Redis nor this thread is busy with it for long when another's event comes. What must leave now (a drain, a freeze)
+// doesn't wait for its turn.
 #include <assert.h>
 
 #include "claims.h"
@@ -10,94 +11,163 @@
 #include "petrel/metrics.h"
 #include "worker.h"
 
-enum { AT_ONCE = 4 }; // parks that Redis hasn't answered; each costs it some 30 microseconds
+enum {
+    CALLS_AT_ONCE = 2,  // that Redis hasn't answered
+    PARKS_PER_CALL = 8, // each takes Redis some 10 microseconds, in which it answers nobody
+};
 
 static void park_some(struct lanes *lanes);
 
 static void on_parked(void *arg, struct delivery *delivery, const struct ledger_answer *answer)
 {
     struct lanes *lanes = arg;
+    bool is_last = delivery->ends_call;
     lanes->parking--;
-    if (delivery->is_leaving)
-        lanes->leaving--;
     lanes_on_answer(lanes, delivery, answer);
     worker_return(lanes->worker, delivery);
+    if (!is_last)
+        return;
+    lanes->leaving_calls--;
     park_some(lanes);
 }
 
-void lanes_park_unattempted(struct lanes *lanes, struct delivery *delivery, int64_t delay_ms)
+// All of one subscription.
+static void park(struct lanes *lanes, struct delivery *const *deliveries, size_t count,
+                 int64_t delay_ms)
 {
-    metrics_add(METRIC_DELIVERIES_PARKED_OVERFLOW, 1);
-    lanes->parking++;
-    delivery->lane = NULL;
-    struct subscription *current = snapshot_find(lanes->worker->snapshot, delivery->subscription_id);
-    struct ledger_move move = {
-        .delivery = delivery,
+    const struct delivery *first = deliveries[0];
+    uint32_t shard = first->event->shard;
+    struct subscription *current = snapshot_find(lanes->worker->snapshot, first->subscription_id);
+    struct ledger_moves moves = {
+        .deliveries = deliveries,
+        .count = count,
         .delay_ms = delay_ms,
         .is_held = current && current->state == SUBSCRIPTION_PAUSED,
         .moved = on_parked,
         .arg = lanes,
     };
-    ledger_park(lanes->worker->ledger, &move);
-    if (!move.is_held)
-        worker_hint_due(lanes->worker, delivery->event->shard, delay_ms);
+    for (size_t i = 0; i < count; i++)
+        deliveries[i]->lane = NULL;
+    metrics_add(METRIC_DELIVERIES_PARKED_OVERFLOW, (int64_t)count);
+    lanes->parking += (uint32_t)count;
+    ledger_park_many(lanes->worker->ledger, &moves);
+    if (!moves.is_held)
+        worker_hint_due(lanes->worker, shard, delay_ms);
 }
 
-static struct delivery *take_leaving(struct lanes *lanes)
+void lanes_park_unattempted(struct lanes *lanes, struct delivery *delivery, int64_t delay_ms)
 {
-    struct delivery *delivery = lanes->leaving_first;
-    lanes->leaving_first = delivery->next;
+    delivery->ends_call = false;
+    park(lanes, &delivery, 1, delay_ms);
+}
+
+// ---- in turn
+
+static void leaving_lanes_add(struct lanes *lanes, struct lane *lane)
+{
+    lane->next_leaving = NULL;
+    if (lanes->leaving_last)
+        lanes->leaving_last->next_leaving = lane;
+    else
+        lanes->leaving_first = lane;
+    lanes->leaving_last = lane;
+}
+
+static struct lane *leaving_lanes_take(struct lanes *lanes)
+{
+    struct lane *lane = lanes->leaving_first;
+    lanes->leaving_first = lane->next_leaving;
     if (!lanes->leaving_first)
         lanes->leaving_last = NULL;
+    return lane;
+}
+
+static struct delivery *take_leaving(struct lane *lane)
+{
+    struct delivery *delivery = lane->leaving_first;
+    lane->leaving_first = delivery->next;
     metrics_add(METRIC_WAITING, -1);
     return delivery;
 }
 
-static void park_some(struct lanes *lanes)
+// The next that can go with `first` in one call.
+static bool goes_along(const struct lane *lane, const struct delivery *first)
 {
-    while (lanes->leaving_first && (lanes->leaving < AT_ONCE || lanes->is_draining)) {
-        struct delivery *delivery = take_leaving(lanes);
-        struct lane *lane = lanes_find(lanes, delivery->subscription);
-        int64_t hold_ms = lanes_hold_ms(lane);
-        lanes->leaving++;
-        lanes_park_unattempted(lanes, delivery, hold_ms > 0 ? hold_ms : 0);
-    }
+    const struct delivery *next = lane->leaving_first;
+    return next && next->event->shard == first->event->shard &&
+           next->subscription->is_ordered == first->subscription->is_ordered;
 }
 
-void lanes_park_in_turn(struct lanes *lanes, struct delivery *delivery)
+static void park_next(struct lanes *lanes)
+{
+    struct lane *lane = leaving_lanes_take(lanes);
+    struct delivery *some[PARKS_PER_CALL];
+    size_t count = 0;
+    do {
+        some[count] = take_leaving(lane);
+        some[count++]->ends_call = false;
+    } while (count < PARKS_PER_CALL && goes_along(lane, some[0]));
+    if (lane->leaving_first)
+        leaving_lanes_add(lanes, lane);
+    some[count - 1]->ends_call = true;
+    lanes->leaving_calls++;
+    int64_t hold_ms = lanes_hold_ms(lane);
+    park(lanes, some, count, hold_ms > 0 ? hold_ms : 0);
+}
+
+static void park_some(struct lanes *lanes)
+{
+    while (lanes->leaving_first && lanes->leaving_calls < CALLS_AT_ONCE)
+        park_next(lanes);
+}
+
+static void leave(struct lanes *lanes, struct lane *lane, struct delivery *delivery)
 {
     delivery->lane = NULL;
-    delivery->is_leaving = true;
     delivery->next = NULL;
-    if (lanes->leaving_last)
-        lanes->leaving_last->next = delivery;
-    else
-        lanes->leaving_first = delivery;
-    lanes->leaving_last = delivery;
+    if (lane->leaving_first) {
+        lane->leaving_last->next = delivery;
+    } else {
+        lane->leaving_first = delivery;
+        leaving_lanes_add(lanes, lane);
+    }
+    lane->leaving_last = delivery;
     metrics_add(METRIC_WAITING, 1);
+}
+
+void lanes_park_in_turn(struct lanes *lanes, struct lane *lane, struct delivery *delivery)
+{
+    leave(lanes, lane, delivery);
     park_some(lanes);
+}
+
+void lanes_park_waiting(struct lanes *lanes, struct lane *lane)
+{
+    while (lane->waiting)
+        leave(lanes, lane, lanes_take_waiting(lanes, lane));
+    park_some(lanes);
+}
+
+void lanes_park_leaving(struct lanes *lanes)
+{
+    while (lanes->leaving_first)
+        park_next(lanes);
 }
 
 void lanes_park_overflow(struct lanes *lanes, struct lane *lane, struct delivery *delivery)
 {
     lane->is_congested = true;
     lanes_on_claimed(lanes, lane, delivery->event->shard, true);
-    lanes_park_in_turn(lanes, delivery);
-}
-
-void lanes_park_leaving(struct lanes *lanes)
-{
-    while (lanes->leaving_first) {
-        struct delivery *delivery = take_leaving(lanes);
-        delivery->is_leaving = false;
-        lanes_park_unattempted(lanes, delivery, 0);
-    }
+    lanes_park_in_turn(lanes, lane, delivery);
 }
 
 void lanes_drop_leaving(struct lanes *lanes)
 {
     while (lanes->leaving_first) {
-        struct delivery *delivery = take_leaving(lanes);
-        delivery_destroy(&delivery);
+        struct lane *lane = leaving_lanes_take(lanes);
+        while (lane->leaving_first) {
+            struct delivery *delivery = take_leaving(lane);
+            delivery_destroy(&delivery);
+        }
     }
 }

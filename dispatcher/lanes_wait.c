@@ -109,12 +109,6 @@ void lanes_feed(struct lanes *lanes, struct lane *lane)
     }
 }
 
-void lanes_park_waiting(struct lanes *lanes, struct lane *lane, int64_t delay_ms)
-{
-    while (lane->waiting)
-        lanes_park_unattempted(lanes, lanes_take_waiting(lanes, lane), delay_ms);
-}
-
 static void on_sweep(uv_timer_t *timer)
 {
     struct lanes *lanes = timer->data;

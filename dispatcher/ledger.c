@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is batched: acknowledgements, notes of partly settled arrivals and counters, per shard, for a
-// few milliseconds at most. The scripts that move deliveries are in ledger_moves.c.
+// few milliseconds at most. The scripts that move deliveries are in ledger_moves.c, gathered in ledger_batches.c.
 #include "ledger.h"
 
 #include <assert.h>
@@ -154,6 +154,7 @@ static void add_total(struct ledger *ledger, uint32_t shard, const char *field, 
 
 void ledger_flush(struct ledger *ledger)
 {
+    ledger_flush_finishes(ledger);
     for (uint32_t shard = 0; shard < ledger->worker->engine->keys.shards; shard++) {
         struct shard_batch *batch = &ledger->batches[shard];
         flush_fanned(ledger, shard);
@@ -168,7 +169,7 @@ static void on_flush_timer(uv_timer_t *timer)
     ledger_flush(timer->data);
 }
 
-static void flush_soon(struct ledger *ledger)
+void ledger_flush_soon(struct ledger *ledger)
 {
     if (!uv_is_active((uv_handle_t *)&ledger->flush_timer))
         uv_timer_start(&ledger->flush_timer, on_flush_timer, FLUSH_MS, 0);
@@ -187,7 +188,7 @@ void ledger_acknowledge(struct ledger *ledger, struct arrival *arrival)
         flush_fanned(ledger, arrival->shard);
         flush_acknowledgements(ledger, arrival->shard);
     } else {
-        flush_soon(ledger);
+        ledger_flush_soon(ledger);
     }
 }
 
@@ -199,7 +200,7 @@ void ledger_mark_fanned(struct ledger *ledger, struct arrival *arrival)
     text_append_string(fanned, arrival->entry_id);
     text_append_char(fanned, ' ');
     arrival->is_marked = true;
-    flush_soon(ledger);
+    ledger_flush_soon(ledger);
 }
 
 void ledger_note_arrived(struct ledger *ledger, const struct event *event,
@@ -293,13 +294,13 @@ void ledger_log_attempt(struct ledger *ledger, const struct delivery *delivery,
 void ledger_count_delivered(struct ledger *ledger, uint32_t shard)
 {
     ledger->batches[shard].delivered++;
-    flush_soon(ledger);
+    ledger_flush_soon(ledger);
 }
 
 void ledger_count_duplicate(struct ledger *ledger, uint32_t shard)
 {
     ledger->batches[shard].duplicates++;
-    flush_soon(ledger);
+    ledger_flush_soon(ledger);
 }
 
 // ---- life
@@ -338,7 +339,8 @@ bool ledger_is_empty(const struct ledger *ledger)
         if (ledger->batches[shard].count || ledger->batches[shard].fanned.size ||
             ledger->batches[shard].delivered || ledger->batches[shard].duplicates)
             return false;
-    return ledger->unanswered == 0 && redis_link_backlog(ledger->worker->commands, NULL) == 0;
+    return !ledger->finishes && ledger->unanswered == 0 &&
+           redis_link_backlog(ledger->worker->commands, NULL) == 0;
 }
 
 void ledger_close(struct ledger *ledger)
@@ -358,6 +360,7 @@ void ledger_destroy(struct ledger **ledger)
         return;
     for (uint32_t i = 0; i < (*ledger)->worker->engine->keys.shards; i++)
         end_batch(&(*ledger)->batches[i]);
+    ledger_drop_finishes(*ledger);
     free((*ledger)->batches);
     free(*ledger);
     *ledger = NULL;

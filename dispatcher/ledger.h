@@ -47,10 +47,23 @@ struct ledger_move {
     ledger_moved *moved;
     void *arg;
 };
-void ledger_park(struct ledger *ledger, const struct ledger_move *move);   // fresh → queue
-void ledger_retry(struct ledger *ledger, const struct ledger_move *move);  // leased → queue
-void ledger_finish(struct ledger *ledger, const struct ledger_move *move); // leased → delivered
-void ledger_bury(struct ledger *ledger, const struct ledger_move *move);   // either → dead letter
+void ledger_park(struct ledger *ledger, const struct ledger_move *move); // fresh → queue, attempted
+void ledger_retry(struct ledger *ledger, const struct ledger_move *move); // leased → queue
+void ledger_bury(struct ledger *ledger, const struct ledger_move *move);  // either → dead letter
+
+// The same of several deliveries of one subscription and shard, in one script call; `moved` is called for each.
+struct ledger_moves {
+    struct delivery *const *deliveries; // the array until return, the deliveries until `moved`
+    size_t count;                       // from 1
+    int64_t delay_ms;
+    bool is_held;
+    ledger_moved *moved;
+    void *arg;
+};
+void ledger_park_many(struct ledger *ledger,
+                      const struct ledger_moves *moves); // fresh → queue, unattempted
+// leased → delivered; soon, together with others of its subscription
+void ledger_finish(struct ledger *ledger, struct delivery *delivery, ledger_moved *moved, void *arg);
 
 // A lane whose failures Redis knows has had a success straight from the stream. `answered` has the answer, or NULL
 // when it is lost (then nothing is known, and the next success tells again).

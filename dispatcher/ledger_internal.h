@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared by ledger.c (acknowledgements, the attempts log, counters) and ledger_moves.c (scripts that move a
-// delivery), by nobody else.
+// Shared by ledger.c (acknowledgements, the attempts log, counters), ledger_moves.c (scripts that move deliveries) and
+// ledger_batches.c (those gathered for a moment), by nobody else.
 #ifndef PETREL_LEDGER_INTERNAL_H
 #define PETREL_LEDGER_INTERNAL_H
 
@@ -16,12 +16,25 @@ struct shard_batch {
     struct redis_command *attempt; // how a line of the attempts log begins
 };
 
+struct finish_batch;
+
 struct ledger {
     struct worker *worker;
-    struct shard_batch *batches; // one per shard
+    struct shard_batch *batches;   // one per shard
+    struct finish_batch *finishes; // uthash: arrivals to write down, by subscription
     uv_timer_t flush_timer;
     size_t unanswered; // commands whose answer somebody here waits for
     char policy[128];  // of breakers, as health_policy in core/lua/lib/health.lua reads it
 };
+
+// ---- ledger.c
+void ledger_flush_soon(struct ledger *ledger);
+
+// ---- ledger_moves.c
+void ledger_finish_many(struct ledger *ledger, const struct ledger_moves *moves);
+
+// ---- ledger_batches.c
+void ledger_flush_finishes(struct ledger *ledger);
+void ledger_drop_finishes(struct ledger *ledger);
 
 #endif

@@ -1,24 +1,43 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- @use health
--- A leased delivery arrived: it leaves the queue, and its event's copy goes with the last reference.
--- KEYS: queue:<sub>, parked:<sub>, message:<event>, totals, health:<sub>, open, breakers, due, order:<sub>
--- ARGV: 1 event id, 2 lease token, 3 subscription
--- Returns {1, breaker, ms to wait, "1": this closed the breaker}, or 0 when the lease isn't the caller's any more
--- (nothing is done).
-local state = redis.call("HGET", KEYS[2], ARGV[1])
-if not state or string.match(state, "%S+$") ~= ARGV[2] then return 0 end
-local names = { health = KEYS[5], open = KEYS[6], breakers = KEYS[7], subscription = ARGV[3] }
--- Removing comes first: it is allowed even when Redis is full, and after it so is the counting.
-redis.call("HDEL", KEYS[2], ARGV[1])
-redis.call("ZREM", KEYS[1], ARGV[1])
-redis.call("ZREM", KEYS[9], ARGV[1])
-if redis.call("HINCRBY", KEYS[3], "refs", -1) <= 0 then redis.call("DEL", KEYS[3]) end
-redis.call("HINCRBY", KEYS[4], "parked", -1)
-redis.call("HINCRBY", KEYS[4], "delivered", 1)
-local health, has_closed = health_succeed(names, KEYS[1], ARGV[2])
-local now = health_clock()
--- Slow start begins now, not when the next probe would have been.
-if health.state == "half_open" and redis.call("EXISTS", KEYS[1]) == 1 then
-    redis.call("ZADD", KEYS[8], "LT", now, ARGV[3])
+-- Leased deliveries of one subscription arrived: they leave the queue, and an event's copy goes with the last
+-- reference.
+-- KEYS: 1 queue:<sub>, 2 parked:<sub>, 3 totals, 4 health:<sub>, 5 open, 6 breakers, 7 due, 8 order:<sub>; then for
+--       each: message:<event>
+-- ARGV: 1 subscription; then for each: event id, lease token
+-- Returns {1, breaker, ms to wait, "1": this closed the breaker, moves, a result for each}: 1 done; 0 its lease isn't
+-- the caller's any more (nothing is done).
+local names = { health = KEYS[4], open = KEYS[5], breakers = KEYS[6], subscription = ARGV[1] }
+local results, leases, finished = {}, {}, 0
+for i = 1, (#ARGV - 1) / 2 do
+    local event, lease, message = ARGV[2 * i], ARGV[2 * i + 1], KEYS[8 + i]
+    local state = redis.call("HGET", KEYS[2], event)
+    if state and string.match(state, "%S+$") == lease then
+        -- Removing comes first: it is allowed even when Redis is full, and after it so is the counting.
+        redis.call("HDEL", KEYS[2], event)
+        redis.call("ZREM", KEYS[1], event)
+        redis.call("ZREM", KEYS[8], event)
+        if redis.call("HINCRBY", message, "refs", -1) <= 0 then redis.call("DEL", message) end
+        leases[lease] = true
+        finished = finished + 1
+        results[i] = 1
+    else
+        results[i] = 0
+    end
 end
-return health_answer(1, health, now, has_closed)
+local now = health_clock()
+local health, has_closed
+if finished > 0 then
+    redis.call("HINCRBY", KEYS[3], "parked", -finished)
+    redis.call("HINCRBY", KEYS[3], "delivered", finished)
+    health, has_closed = health_succeed(names, KEYS[1], leases)
+    -- Slow start begins now, not when the next probe would have been.
+    if health.state == "half_open" and redis.call("EXISTS", KEYS[1]) == 1 then
+        redis.call("ZADD", KEYS[7], "LT", now, ARGV[1])
+    end
+else
+    health, has_closed = health_read(names), 0
+end
+local answer = health_answer(1, health, now, has_closed)
+for i, result in ipairs(results) do answer[5 + i] = result end
+return answer

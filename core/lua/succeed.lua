@@ -5,7 +5,7 @@
 -- ARGV: subscription
 -- Returns {1, breaker, ms to wait, "1": this closed the breaker}.
 local names = { health = KEYS[1], open = KEYS[2], breakers = KEYS[3], subscription = ARGV[1] }
-local health, has_closed = health_succeed(names, KEYS[4], "")
+local health, has_closed = health_succeed(names, KEYS[4], nil)
 local now = health_clock()
 if health.state == "half_open" and redis.call("EXISTS", KEYS[4]) == 1 then
     redis.call("ZADD", KEYS[5], "LT", now, ARGV[1])

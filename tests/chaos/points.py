@@ -17,6 +17,7 @@ COMMANDS = {
     "seen": ("load", 20),
     "reject": ("load", 5),
     "park": ("load", 40),
+    "park_many": ("load", 10),
     "due": ("load", 10),
     "claim": ("load", 20),
     "claim_ordered": ("load", 2),

@@ -139,7 +139,7 @@ def test_too_many_requests_opens_no_breaker(start, receiver, xadd, redis_server)
 
 
 def test_failing_for_too_long_disables(start, receiver, xadd, redis_server):
-    petrel = start(flags=["--retry-schedule", RETRIES, "--disable-after", "2s"])
+    petrel = start(flags=["--retry-schedule", RETRIES, "--disable-after", "1s"])
     receiver.script("/", lambda number: Answer(500))
     subscription = petrel.api.subscribe(receiver.url("/"))
     xadd(type="a", data="1")

@@ -114,9 +114,9 @@ local function health_fail(names, report, policy_text, token)
     return health, is_hopeless and 1 or 0
 end
 
--- An attempt succeeded: token is its lease, or "" for one that came straight from the stream.
+-- Attempts succeeded: `leases` has their lease tokens as keys; nil for one that came straight from the stream.
 -- Returns the health, and 1 when this closed the breaker (nothing waits, so no slow start is needed).
-local function health_succeed(names, queue, token)
+local function health_succeed(names, queue, leases)
     local now = health_clock()
     local health = health_read(names)
     local has_closed = 0
@@ -125,7 +125,7 @@ local function health_succeed(names, queue, token)
         redis.call("PEXPIRE", names.health, KEPT_MS)
         health.failures = 0
     end
-    if health.state == "open" and (token == "" or token == health.probe) then
+    if health.state == "open" and (not leases or leases[health.probe]) then
         health.state, health.since = "half_open", now
         redis.call("HSET", names.health, "state", "half_open", "since", now, "stage", 1, "stage_at", now, "used", 0)
         redis.call("HDEL", names.health, "probe", "probe_event")

@@ -37,6 +37,16 @@ static inline const char *after_first(const char *answer)
     return space ? space + 1 : "";
 }
 
+// The last word of an array: of scripts about several deliveries the last one's result.
+static inline const char *last_result(const char *answer)
+{
+    static char result[64];
+    const char *space = strrchr(answer, ' ');
+    snprintf(result, sizeof result, "%.*s", (int)strcspn(space ? space + 1 : answer, "]"),
+             space ? space + 1 : answer);
+    return result;
+}
+
 static inline void fresh(void)
 {
     CHECK_STR(ASK("FLUSHALL"), "OK");

@@ -95,10 +95,10 @@ static const char *finish(const char *event, const char *sub, const char *lease)
     char health[80], order[80];
     snprintf(health, sizeof health, "health:%s", sub);
     snprintf(order, sizeof order, "order:%s", sub);
-    return done(
+    return last_result(
         eval(SCRIPT_FINISH,
-             WORDS(queue, parked, message, "totals", health, "open", "breakers", "due", order),
-             WORDS(event, lease, sub)));
+             WORDS(queue, parked, "totals", health, "open", "breakers", "due", order, message),
+             WORDS(sub, event, lease)));
 }
 
 static const char *retry(const char *event, const char *sub, const char *lease)

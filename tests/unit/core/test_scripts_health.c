@@ -38,9 +38,9 @@ static const char *finish_as(const char *event, const char *lease)
     char message[80];
     snprintf(message, sizeof message, "message:%s", event);
     return eval(SCRIPT_FINISH,
-                WORDS("queue:s", "parked:s", message, "totals", "health:s", "open", "breakers",
-                      "due", "order:s"),
-                WORDS(event, lease, "s"));
+                WORDS("queue:s", "parked:s", "totals", "health:s", "open", "breakers", "due",
+                      "order:s", message),
+                WORDS("s", event, lease));
 }
 
 static const char *retry_as(const char *event, const char *lease, const char *delay)

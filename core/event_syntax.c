@@ -145,6 +145,14 @@ bool event_parse_entry_id(struct span text, uint64_t *ms, uint64_t *sequence)
            to_canonical_uint64(text, sequence);
 }
 
+bool event_is_entry_before(const char *entry_id, const char *other)
+{
+    uint64_t ms, sequence, other_ms, other_sequence;
+    return event_parse_entry_id(span_of(entry_id), &ms, &sequence) &&
+           event_parse_entry_id(span_of(other), &other_ms, &other_sequence) &&
+           (ms < other_ms || (ms == other_ms && sequence < other_sequence));
+}
+
 // An entry's id is canonical, so its digits are those of its numbers.
 bool event_format_id(uint32_t shard, const char *entry_id, char out[EVENT_ID_SIZE])
 {

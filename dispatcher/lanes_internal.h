@@ -69,6 +69,8 @@ void lanes_slots_fini(struct lanes *lanes, struct lane *lane);
 bool lanes_has_slot(const struct lanes *lanes, const struct lane *lane);
 // Slots a claim for this lane could fill now.
 uint32_t lanes_claimable(const struct lanes *lanes, const struct lane *lane);
+// A quarter or more of what the lane may have under way isn't.
+bool lanes_is_idle_by_quarter(const struct lanes *lanes, const struct lane *lane);
 // Slots left for what is restricted: 0 … half of the worker's.
 uint32_t lanes_restricted_left(const struct lanes *lanes);
 void lanes_take_slot(struct lanes *lanes, struct lane *lane, struct delivery *delivery);

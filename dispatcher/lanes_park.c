@@ -90,12 +90,13 @@ static struct delivery *take_leaving(struct lane *lane)
     return delivery;
 }
 
-// The next that can go with `first` in one call.
-static bool goes_along(const struct lane *lane, const struct delivery *first)
+// The next that can go in one call with the one taken last.
+static bool goes_along(const struct lane *lane, const struct delivery *last)
 {
     const struct delivery *next = lane->leaving_first;
-    return next && next->event->shard == first->event->shard &&
-           next->subscription->is_ordered == first->subscription->is_ordered;
+    return next && next->event->shard == last->event->shard && next->origin == last->origin &&
+           next->subscription->is_ordered == last->subscription->is_ordered &&
+           event_is_entry_before(last->event->entry_id, next->event->entry_id);
 }
 
 static void park_next(struct lanes *lanes)
@@ -106,7 +107,7 @@ static void park_next(struct lanes *lanes)
     do {
         some[count] = take_leaving(lane);
         some[count++]->ends_call = false;
-    } while (count < PARKS_PER_CALL && goes_along(lane, some[0]));
+    } while (count < PARKS_PER_CALL && goes_along(lane, some[count - 1]));
     if (lane->leaving_first)
         leaving_lanes_add(lanes, lane);
     some[count - 1]->ends_call = true;

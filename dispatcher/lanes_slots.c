@@ -110,6 +110,12 @@ bool lanes_has_slot(const struct lanes *lanes, const struct lane *lane)
            lanes->in_flight + lanes->promised < slots;
 }
 
+bool lanes_is_idle_by_quarter(const struct lanes *lanes, const struct lane *lane)
+{
+    uint32_t left = lane_left(lanes, lane);
+    return left > 0 && 4 * left >= lane_in_flight(lane) + left;
+}
+
 uint32_t lanes_claimable(const struct lanes *lanes, const struct lane *lane)
 {
     // What waits in memory is older than what waits in the queue.

@@ -51,7 +51,8 @@ void ledger_park(struct ledger *ledger, const struct ledger_move *move); // fres
 void ledger_retry(struct ledger *ledger, const struct ledger_move *move); // leased → queue
 void ledger_bury(struct ledger *ledger, const struct ledger_move *move);  // either → dead letter
 
-// The same of several deliveries of one subscription and shard, in one script call; `moved` is called for each.
+// The same of several deliveries of one subscription and shard (to park: of one origin too, in the order of the stream),
+// in one script call; `moved` is called for each.
 struct ledger_moves {
     struct delivery *const *deliveries; // the array until return, the deliveries until `moved`
     size_t count;                       // from 1

@@ -257,11 +257,11 @@ void ledger_park_many(struct ledger *ledger, const struct ledger_moves *moves)
     redis_command_add_int(command, moves->delay_ms);
     redis_command_add_int(command, moves->is_held);
     redis_command_add_int(command, first->subscription->is_ordered);
+    add_consumer(command, ledger, first);
     for (size_t i = 0; i < moves->count; i++) {
         const struct delivery *delivery = moves->deliveries[i];
         redis_command_add_text(command, delivery->event->entry_id);
         redis_command_add_text(command, delivery->event->id);
-        add_consumer(command, ledger, delivery);
         add_stored_event(command, delivery->event);
         redis_command_add_int(command, delivery->is_sole);
     }

@@ -14,7 +14,8 @@
 -- acknowledged). Then nothing is done, and the caller must not acknowledge: whoever holds the entry may still need it.
 -- The acknowledgement is last: when Redis is full the first write is refused and nothing has happened.
 local names = { health = KEYS[8], open = KEYS[9], breakers = KEYS[10], subscription = ARGV[4] }
-local result, has_group = park_judge(KEYS[1], ARGV[1], ARGV[2], ARGV[14], KEYS[6], ARGV[4])
+local held = park_held(KEYS[1], ARGV[1], ARGV[14], { ARGV[2] })
+local result = park_judge(held, ARGV[2], KEYS[6], ARGV[4])
 if result ~= 1 then return result end
 
 local now = health_clock()
@@ -35,7 +36,7 @@ if is_new then
 end
 if ARGV[12] ~= "1" then
     park_note(KEYS[6], ARGV[4])
-elseif has_group then
+elseif held then
     redis.call("XACK", KEYS[1], ARGV[1], ARGV[2])
 end
 return health_answer(1, health, now, flag)

@@ -4,31 +4,34 @@
 -- Fresh deliveries of one subscription go to its queue without an attempt.
 -- KEYS: 1 events, 2 queue:<sub>, 3 due, 4 parked:<sub>, 5 totals, 6 health:<sub>, 7 open, 8 breakers, 9 order:<sub>;
 --       then for each: message:<event>, settled:<entry>
--- ARGV: 1 group, 2 subscription, 3 delay ms, 4 "1": leave `due` alone (paused), 5 "1": the subscription is ordered;
---       then for each: entry id, event id, the consumer it is pending with, stored event,
---       "1": it is the event's only delivery, acknowledge it here
+-- ARGV: 1 group, 2 subscription, 3 delay ms, 4 "1": leave `due` alone (paused), 5 "1": the subscription is ordered,
+--       6 the consumer that they are pending with; then for each, in the order of the stream: entry id, event id,
+--       stored event, "1": it is the event's only delivery, acknowledge it here
 -- Returns {1, breaker, ms to wait, 0, moves, a result for each}, the results as park.lua's: 1 done, 2 settled before,
 -- 0 refused.
 -- The acknowledgements are last: when Redis is full the first write is refused and nothing has happened.
-local FIRST_KEY, KEYS_EACH, FIRST_ARG, ARGS_EACH = 10, 2, 6, 5
+local FIRST_KEY, KEYS_EACH, FIRST_ARG, ARGS_EACH = 10, 2, 7, 4
 local names = { health = KEYS[6], open = KEYS[7], breakers = KEYS[8], subscription = ARGV[2] }
 local now = health_clock()
 local due = now + tonumber(ARGV[3])
+local keys = { queue = KEYS[2], parked = KEYS[4], order = ARGV[5] == "1" and KEYS[9] }
+local entries = {}
+for arg = FIRST_ARG, #ARGV, ARGS_EACH do entries[#entries + 1] = ARGV[arg] end
+local held = park_held(KEYS[1], ARGV[1], ARGV[6], entries)
 local results, acknowledged, entered = {}, {}, 0
-for i = 0, (#ARGV - FIRST_ARG + 1) / ARGS_EACH - 1 do
-    local key, arg = FIRST_KEY + i * KEYS_EACH, FIRST_ARG + i * ARGS_EACH
-    local entry, event, consumer, stored, is_sole = unpack(ARGV, arg, arg + ARGS_EACH - 1)
-    local result, has_group = park_judge(KEYS[1], ARGV[1], entry, consumer, KEYS[key + 1], ARGV[2])
-    if result == 1 then
-        local keys = { queue = KEYS[2], parked = KEYS[4], message = KEYS[key], order = ARGV[5] == "1" and KEYS[9] }
-        if park_enter(keys, event, stored, entry, "0 0 0 0 -", due) then entered = entered + 1 end
-        if is_sole ~= "1" then
-            park_note(KEYS[key + 1], ARGV[2])
-        elseif has_group then
+for i, entry in ipairs(entries) do
+    local key, arg = FIRST_KEY + (i - 1) * KEYS_EACH, FIRST_ARG + (i - 1) * ARGS_EACH
+    local settled = KEYS[key + 1]
+    results[i] = park_judge(held, entry, settled, ARGV[2])
+    if results[i] == 1 then
+        keys.message = KEYS[key]
+        if park_enter(keys, ARGV[arg + 1], ARGV[arg + 2], entry, "0 0 0 0 -", due) then entered = entered + 1 end
+        if ARGV[arg + 3] ~= "1" then
+            park_note(settled, ARGV[2])
+        elseif held then
             acknowledged[#acknowledged + 1] = entry
         end
     end
-    results[i + 1] = result
 end
 local health = health_read(names)
 if entered > 0 then

@@ -65,6 +65,9 @@ struct event *event_parse_stored(struct span id, struct span stored);
 bool event_format_id(uint32_t shard, const char *entry_id, char out[EVENT_ID_SIZE]);
 bool event_parse_id(const char *id, uint32_t *shard, char entry_id[EVENT_ENTRY_ID_SIZE]);
 
+// Whether an entry is before another in their stream. False if either is no entry id.
+bool event_is_entry_before(const char *entry_id, const char *other);
+
 bool event_is_type(struct span text);
 bool event_is_id(struct span text);
 bool event_is_tenant(struct span text);

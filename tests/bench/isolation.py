@@ -4,7 +4,8 @@
 rate, while a share of all subscriptions hangs, answers after 10 s or refuses connections, and one is flooded with 50
 times its cap. Each run stands beside runs without sick ones, before and after it.
 
-    tests/bench/isolation.py [--quick] [--healthy N] [--rate PER_SECOND] [--seconds S] [--json FILE]
+    tests/bench/isolation.py [--quick] [--healthy N] [--rate PER_SECOND] [--seconds S] [--kinds hang,slow,refuse]
+                             [--shares 0.01,0.1,0.5] [--json FILE]
 
 --quick: one share, a few seconds; exit code 1 when the healthy ones' p99 is more than three times what it was."""
 
@@ -91,16 +92,19 @@ def main():
     parser.add_argument("--healthy", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=1000, help="of the healthy ones together, per second")
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--kinds", default="hang,slow,refuse")
+    parser.add_argument("--shares", default="0.01,0.1,0.5", help="of all subscriptions, sick")
     parser.add_argument("--json")
     given = parser.parse_args()
     if given.quick:
         given.healthy, given.rate, given.seconds = 200, 400, 6
+        given.kinds, given.shares = "hang", "0.1"
     rows = []
     print(f"{given.healthy} healthy subscriptions, {given.rate:.0f} events/s to them, {given.seconds:.0f} s each; "
           "XADD → received, ms")
     print(f"{'sick ones':10} {'share':>6} {'p50':>14} {'p99':>14} {'p99.9':>16} {'p99 ratio':>10}")
-    for kind in ("hang",) if given.quick else ("hang", "slow", "refuse"):
-        for share in (0.1,) if given.quick else (0.01, 0.1, 0.5):
+    for kind in given.kinds.split(","):
+        for share in map(float, given.shares.split(",")):
             began = time.monotonic()
             without, beside = one(given.healthy, share, kind, given.rate, given.seconds)
             ratio = beside["p99_us"] / without["p99_us"]

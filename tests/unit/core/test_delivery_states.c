@@ -44,7 +44,7 @@ static const char *park_unattempted(void)
     return last_result(eval(SCRIPT_PARK_MANY,
                             WORDS("events", "queue:s", "due", "parked:s", "totals", HEALTH_KEYS,
                                   "order:s", "message:e", settled_key()),
-                            WORDS("petrel", "s", "0", "0", "0", entry, "e", "c", "x", sole)));
+                            WORDS("petrel", "s", "0", "0", "0", "c", entry, "e", "x", sole)));
 }
 
 static const char *park(void)

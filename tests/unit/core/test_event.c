@@ -16,6 +16,17 @@ static void check_fault(const char *const *texts, const char *field, const char 
     event_destroy(&event);
 }
 
+TEST(entries_have_an_order)
+{
+    CHECK(event_is_entry_before("9-0", "10-0"));
+    CHECK(event_is_entry_before("10-9", "10-10"));
+    CHECK(!event_is_entry_before("10-10", "10-9"));
+    CHECK(!event_is_entry_before("10-1", "10-1"));
+    CHECK(!event_is_entry_before("11-0", "10-5"));
+    CHECK(!event_is_entry_before("10-0", "x"));
+    CHECK(!event_is_entry_before("", "10-0"));
+}
+
 TEST(a_minimal_event)
 {
     struct event *event = parse(FIELDS("type", "invoice.paid", "data", "{\"id\":\"in_1\"}"));

@@ -25,9 +25,8 @@ static const char *park_three(const char *is_held, const char *is_ordered)
                 WORDS("events", "queue:s", "due", "parked:s", "totals", "health:s", "open",
                       "breakers", "order:s", "message:e0", settled_key(0), "message:e1",
                       settled_key(1), "message:e2", settled_key(2)),
-                WORDS("petrel", "s", "5000", is_held, is_ordered, entries[0], "e0", "c", "event 0",
-                      "1", entries[1], "e1", "c", "event 1", "0", entries[2], "e2", "c", "event 2",
-                      "1"));
+                WORDS("petrel", "s", "5000", is_held, is_ordered, "c", entries[0], "e0", "event 0",
+                      "1", entries[1], "e1", "event 1", "0", entries[2], "e2", "event 2", "1"));
 }
 
 static const char *finish_three(const char *third_lease)
@@ -81,6 +80,19 @@ TEST(park_many_refuses_those_that_another_holds_and_does_the_others)
     CHECK_STR(ASK("ZRANGE", "t:queue:s", "0", "-1"), "[e1 e2]");
     CHECK_STR(ASK("EXISTS", "t:message:e0"), "0");
     CHECK_STR(ASK("HGET", "t:totals", "parked"), "2");
+}
+
+TEST(park_many_finds_its_entries_among_many_others)
+{
+    fresh();
+    for (int i = 0; i < 3; i++) {
+        snprintf(entries[i], sizeof entries[i], "%s", read_one("c"));
+        for (int k = 0; k < 10; k++)
+            read_one("c");
+    }
+    ASK("XCLAIM", "t:events", "petrel", "other", "0", entries[1]);
+    CHECK_STR(park_three("0", "0"), "[1 closed 0 0  1 0 1]");
+    CHECK_STR(ASK("ZRANGE", "t:queue:s", "0", "-1"), "[e0 e2]");
 }
 
 TEST(park_many_of_a_paused_one_leaves_due_alone_and_of_an_ordered_one_keeps_the_order)

@@ -11,13 +11,15 @@
 
 #include "intake_fresh.h"
 #include "intake_internal.h"
+#include "lanes.h"
 #include "petrel/clock.h"
 #include "petrel/log.h"
 #include "petrel/metrics.h"
 #include "worker.h"
 
 enum {
-    READ_AT_MOST = 64, // entries per shard and read
+    READ_AT_MOST = 256, // entries per shard and read
+    BEHIND_MS = 20,     // after a full read, at most: its successor may find nothing and block
 };
 
 void intake_add_key(const struct intake *intake, struct redis_command *command, uint32_t shard,
@@ -78,15 +80,23 @@ static void on_read(void *arg, redis_reply *reply)
     for (size_t i = 0; i < redis_reply_count(reply) && is_trusted; i++) {
         redis_reply *stream = redis_reply_at(reply, i);
         uint32_t shard;
+        if (redis_reply_count(redis_reply_at(stream, 1)) == READ_AT_MOST)
+            intake->full_read_ms = clock_mono_ms();
         if (shard_of_stream(intake, redis_reply_span(redis_reply_at(stream, 0)), &shard))
             intake_take_entries(intake, shard, redis_reply_at(stream, 1), false);
     }
+}
+
+bool intake_is_behind(const struct intake *intake)
+{
+    return intake->is_reading && clock_mono_ms() - intake->full_read_ms < BEHIND_MS;
 }
 
 void intake_on_read_ended(struct intake *intake)
 {
     intake->is_reading = false;
     intake_read(intake);
+    lanes_park_on(intake->worker->lanes);
     worker_check_drained(intake->worker);
 }
 

@@ -16,9 +16,10 @@ struct intake {
     struct redis_link *reader; // for blocking reads
     int64_t reader_id;         // CLIENT ID of the reader; 0: unknown
     bool is_started, is_stopped, is_paused, is_reading;
-    unsigned refusals;   // error replies to reads in a row
-    int64_t worked_ms;   // mono; when events were read last
-    uint32_t read_thaws; // worker->thaws when the read under way was sent
+    unsigned refusals;    // error replies to reads in a row
+    int64_t worked_ms;    // mono; when events were read last
+    int64_t full_read_ms; // mono; when a read brought as much as it may
+    uint32_t read_thaws;  // worker->thaws when the read under way was sent
     bool must_review; // what Redis gave us in a reply that never came, or came too late, is to be found again
     bool is_reviewing;          // the read under way is a review
     uv_timer_t review_timer;    // a review that is to come

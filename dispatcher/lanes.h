@@ -81,7 +81,8 @@ void lanes_attempt_claimed(struct lanes *lanes, struct delivery *delivery);
 void lanes_on_tick(struct lanes *lanes); // twice a second: forgets lanes with nothing left to remember
 bool lanes_is_empty(const struct lanes *lanes);
 void lanes_park_all(struct lanes *lanes); // what waits goes to the queues
-void lanes_drain(struct lanes *lanes);    // parks what waits; what is attempted goes on
+void lanes_park_on(struct lanes *lanes); // as far as now is the time: what is to be parked in its turn
+void lanes_drain(struct lanes *lanes); // parks what waits; what is attempted goes on
 
 // What other instances' moves have changed.
 void lanes_on_news(struct lanes *lanes, const char *subscription_id, const struct lane_news *news);

@@ -6,6 +6,7 @@
 #include <assert.h>
 
 #include "claims.h"
+#include "intake.h"
 #include "lanes_internal.h"
 #include "petrel/clock.h"
 #include "petrel/metrics.h"
@@ -15,8 +16,6 @@ enum {
     CALLS_AT_ONCE = 2,  // that Redis hasn't answered
     PARKS_PER_CALL = 8, // each takes Redis some 10 microseconds, in which it answers nobody
 };
-
-static void park_some(struct lanes *lanes);
 
 static void on_parked(void *arg, struct delivery *delivery, const struct ledger_answer *answer)
 {
@@ -28,7 +27,7 @@ static void on_parked(void *arg, struct delivery *delivery, const struct ledger_
     if (!is_last)
         return;
     lanes->leaving_calls--;
-    park_some(lanes);
+    lanes_park_on(lanes);
 }
 
 // All of one subscription.
@@ -116,8 +115,14 @@ static void park_next(struct lanes *lanes)
     park(lanes, some, count, hold_ms > 0 ? hold_ms : 0);
 }
 
-static void park_some(struct lanes *lanes)
+void lanes_park_on(struct lanes *lanes)
 {
+    if (!lanes->leaving_first)
+        return;
+    if (intake_is_behind(lanes->worker->intake)) {
+        lanes_sweep_soon(lanes);
+        return;
+    }
     while (lanes->leaving_first && lanes->leaving_calls < CALLS_AT_ONCE)
         park_next(lanes);
 }
@@ -139,14 +144,14 @@ static void leave(struct lanes *lanes, struct lane *lane, struct delivery *deliv
 void lanes_park_in_turn(struct lanes *lanes, struct lane *lane, struct delivery *delivery)
 {
     leave(lanes, lane, delivery);
-    park_some(lanes);
+    lanes_park_on(lanes);
 }
 
 void lanes_park_waiting(struct lanes *lanes, struct lane *lane)
 {
     while (lane->waiting)
         leave(lanes, lane, lanes_take_waiting(lanes, lane));
-    park_some(lanes);
+    lanes_park_on(lanes);
 }
 
 void lanes_park_leaving(struct lanes *lanes)

@@ -9,8 +9,8 @@
 #include "worker.h"
 
 enum {
-    WAIT_TARGET_MS = 250,
-    WAIT_LIMIT_MS = 1000,    // whoever waited this long parks after all
+    WAIT_TARGET_MS = 1000,
+    WAIT_LIMIT_MS = 3000,    // whoever waited this long parks after all
     WAIT_UNKNOWN_COUNT = 16, // of a lane that has finished no attempt yet
     HUNGRY_TRIES = 16,       // lanes looked at when a slot frees
 };
@@ -80,8 +80,10 @@ bool lanes_may_wait(const struct lanes *lanes, const struct lane *lane)
 {
     if (ledger_is_behind(lanes->worker->ledger))
         return true;
-    // Those whose attempts fail or hang would wait in vain, and all together hold the intake back.
-    if (lane->is_congested || lanes->waiting >= lanes->worker->engine->slots)
+    // Those whose attempts fail or hang would wait in vain, and all together hold the intake back. Who waits for much
+    // leaves as much again to others.
+    uint32_t slots = lanes->worker->engine->slots;
+    if (lane->is_congested || lanes->waiting + lane->waiting >= slots)
         return false;
     if (lane->limiter.mean_ms < 0)
         return lane->aged == 0 && lane->waiting < WAIT_UNKNOWN_COUNT;
@@ -123,7 +125,8 @@ static void on_sweep(uv_timer_t *timer)
             lanes_park_overflow(lanes, lane, lanes_take_waiting(lanes, lane));
     }
     lanes_conclude_failed(lanes);
-    if (!lanes->hungry_first && !lanes->failed_first && !lanes->young_first)
+    lanes_park_on(lanes);
+    if (!lanes->hungry_first && !lanes->failed_first && !lanes->young_first && !lanes->leaving_first)
         uv_timer_stop(timer);
 }
 

@@ -48,7 +48,7 @@ static bool apply(struct loader *loader, const struct config_entry *entry, struc
 {
     char rule[CONFIG_RULE_SIZE];
     if (config_parse_value(entry, value, loader->config, rule)) {
-        loader->config->origins[entry - config_entries] = source->origin;
+        loader->config->origins[config_entry_index(entry)] = source->origin;
         return true;
     }
     char shown[SHOWN_BYTES + 4];
@@ -64,8 +64,8 @@ static bool apply(struct loader *loader, const struct config_entry *entry, struc
 static bool apply_defaults(struct loader *loader)
 {
     const struct source source = {.origin = CONFIG_FROM_DEFAULT, .name = "of the program"};
-    for (size_t i = 0; i < config_entry_count; i++) {
-        if (!apply(loader, &config_entries[i], span_of(config_entries[i].default_text), &source))
+    for (size_t i = 0; i < config_entry_count(); i++) {
+        if (!apply(loader, config_entry_at(i), span_of(config_entry_at(i)->default_text), &source))
             return false;
     }
     return true;
@@ -96,11 +96,11 @@ static bool apply_file(struct loader *loader, const char *flag_path)
 
 static bool apply_environment(struct loader *loader)
 {
-    for (size_t i = 0; i < config_entry_count; i++) {
-        const char *value = getenv(config_entries[i].environment);
+    for (size_t i = 0; i < config_entry_count(); i++) {
+        const char *value = getenv(config_entry_at(i)->environment);
         const struct source source = {.origin = CONFIG_FROM_ENVIRONMENT,
-                                      .name = config_entries[i].environment};
-        if (value && value[0] && !apply(loader, &config_entries[i], span_of(value), &source))
+                                      .name = config_entry_at(i)->environment};
+        if (value && value[0] && !apply(loader, config_entry_at(i), span_of(value), &source))
             return false;
     }
     return true;
@@ -138,9 +138,9 @@ static const struct config_entry *find_flag(const char *word, const char **value
     const char *equals = strchr(word, '=');
     size_t size = equals ? (size_t)(equals - word) : strlen(word);
     *value = equals ? equals + 1 : NULL;
-    for (size_t i = 0; i < config_entry_count; i++) {
-        if (span_equals_text((struct span){.data = word, .size = size}, config_entries[i].flag))
-            return &config_entries[i];
+    for (size_t i = 0; i < config_entry_count(); i++) {
+        if (span_equals_text((struct span){.data = word, .size = size}, config_entry_at(i)->flag))
+            return config_entry_at(i);
     }
     return NULL;
 }
@@ -181,7 +181,7 @@ static bool take_flags(int *argc, char **argv, struct flags *flags, char error[C
             return false;
         }
         if (entry)
-            flags->values[entry - config_entries] = value;
+            flags->values[config_entry_index(entry)] = value;
         else
             flags->path = value;
     }
@@ -193,10 +193,10 @@ static bool take_flags(int *argc, char **argv, struct flags *flags, char error[C
 
 static bool apply_flags(struct loader *loader, const struct flags *flags)
 {
-    for (size_t i = 0; i < config_entry_count; i++) {
-        const struct source source = {.origin = CONFIG_FROM_FLAG, .name = config_entries[i].flag};
+    for (size_t i = 0; i < config_entry_count(); i++) {
+        const struct source source = {.origin = CONFIG_FROM_FLAG, .name = config_entry_at(i)->flag};
         if (flags->values[i] &&
-            !apply(loader, &config_entries[i], span_of(flags->values[i]), &source))
+            !apply(loader, config_entry_at(i), span_of(flags->values[i]), &source))
             return false;
     }
     return true;
@@ -226,8 +226,8 @@ void config_destroy(struct config **config)
 {
     if (!*config)
         return;
-    for (size_t i = 0; i < config_entry_count; i++)
-        config_free_value(&config_entries[i], *config);
+    for (size_t i = 0; i < config_entry_count(); i++)
+        config_free_value(config_entry_at(i), *config);
     free(*config);
     *config = NULL;
 }
@@ -247,13 +247,13 @@ struct guard *config_create_guard(const struct config *config)
 
 size_t config_count(void)
 {
-    return config_entry_count;
+    return config_entry_count();
 }
 
 void config_describe(const struct config *config, size_t index, struct config_item *item)
 {
-    assert(index < config_entry_count);
-    const struct config_entry *entry = &config_entries[index];
+    assert(index < config_entry_count());
+    const struct config_entry *entry = config_entry_at(index);
     *item = (struct config_item){
         .key = entry->key,
         .flag = entry->flag,
@@ -268,8 +268,8 @@ void config_describe(const struct config *config, size_t index, struct config_it
 
 void config_format_value(const struct config *config, size_t index, struct text *out)
 {
-    assert(index < config_entry_count);
-    config_format_entry(&config_entries[index], config, out);
+    assert(index < config_entry_count());
+    config_format_entry(config_entry_at(index), config, out);
 }
 
 const char *config_origin_text(enum config_origin origin)

@@ -103,7 +103,7 @@ static void start_value(struct reader *reader, const char *key)
              guess ? "; did you mean " : "", guess ? guess->key : "", guess ? "?" : "");
         return;
     }
-    int *line_of_key = &reader->lines_of_keys[entry - config_entries];
+    int *line_of_key = &reader->lines_of_keys[config_entry_index(entry)];
     if (*line_of_key) {
         fail(reader, reader->line_number, "%s was given before, in line %d", entry->key,
              *line_of_key);

@@ -3,6 +3,8 @@
 #ifndef PETREL_CONFIG_TABLE_H
 #define PETREL_CONFIG_TABLE_H
 
+#include <stddef.h>
+
 #include "petrel/config.h"
 #include "petrel/keys.h"
 
@@ -42,8 +44,27 @@ struct config_entry {
     bool is_secret;
 };
 
-extern const struct config_entry config_entries[];
-extern const size_t config_entry_count;
+// The settings of one subject.
+struct config_table {
+    const struct config_entry *entries;
+    size_t count;
+};
+extern const struct config_table config_table_redis, config_table_admin, config_table_deliveries,
+    config_table_network, config_table_events, config_table_process;
+#define CONFIG_TABLE(rows)                                                                         \
+    {                                                                                              \
+        .entries = (rows), .count = sizeof(rows) / sizeof(rows)[0]                                 \
+    }
+
+// For the rows: a field, and units of their limits (ms, bytes).
+#define FIELD(name) .offset = offsetof(struct config, name)
+enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, KIB = 1024, MIB = 1024 * KIB };
+#define DAY (INT64_C(24) * HOUR)
+
+// All settings, one subject after the other.
+size_t config_entry_count(void);
+const struct config_entry *config_entry_at(size_t index);
+size_t config_entry_index(const struct config_entry *entry);
 
 // NULL if there is none. '-' counts as '_'.
 const struct config_entry *config_find_entry(struct span key);

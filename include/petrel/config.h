@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Configuration: one table (core/config_table.c) drives flags, environment, file, `petrel config` and the
+// Configuration: one table (core/config_table*.c) drives flags, environment, file, `petrel config` and the
 // documentation page. Flags beat environment (PETREL_*) beat file (petrel.conf) beat default.
 #ifndef PETREL_CONFIG_H
 #define PETREL_CONFIG_H

@@ -3,6 +3,8 @@
 #include "exchange.h"
 
 #include "body.h"
+#include "petrel/clock.h"
+#include "views.h"
 
 // Of "application/json; charset=utf-8" the part before the parameters.
 static bool is_json_type(const char *content_type)
@@ -99,4 +101,25 @@ void exchange_fail(struct exchange *exchange, enum store_result result, const ch
                    const struct field_errors *errors)
 {
     problem_set_result(exchange->response, result, exchange->store, what, errors);
+}
+
+void exchange_read_list(struct exchange *exchange, const char *const *known,
+                        struct list_request *request)
+{
+    *request = (struct list_request){.now_ms = clock_wall_ms()};
+    query_check(&exchange->query, known, &request->errors);
+    request->cursor = query_text(&exchange->query, "cursor");
+    request->limit = query_limit(&exchange->query, &request->errors);
+}
+
+struct text *exchange_begin_list(struct exchange *exchange, enum store_result result,
+                                 const char *what, const struct field_errors *errors)
+{
+    if (result != STORE_OK) {
+        exchange_fail(exchange, result, what, errors);
+        return NULL;
+    }
+    struct text *out = exchange_begin_json(exchange, 200);
+    view_begin_list(out);
+    return out;
 }

@@ -14,6 +14,14 @@
 
 struct status_cache;
 
+// What every list is asked with, and the errors found so far.
+struct list_request {
+    const char *cursor;
+    size_t limit;
+    int64_t now_ms; // wall: what "24h" ago counts from
+    struct field_errors errors;
+};
+
 struct exchange {
     struct store *store; // this request's alone until it is answered
     const struct config *config;
@@ -45,5 +53,13 @@ bool exchange_accept_id(struct exchange *exchange, const char *what);
 struct text *exchange_begin_json(struct exchange *exchange, unsigned status);
 void exchange_fail(struct exchange *exchange, enum store_result result, const char *what,
                    const struct field_errors *errors);
+
+// ---- lists: read the page, then the filters into request->errors; accept; ask the store; begin, items, end
+// A parameter that isn't in `known` (NULL-terminated) is an error.
+void exchange_read_list(struct exchange *exchange, const char *const *known,
+                        struct list_request *request);
+// The answer's body; NULL when the store failed, which is answered then.
+struct text *exchange_begin_list(struct exchange *exchange, enum store_result result,
+                                 const char *what, const struct field_errors *errors);
 
 #endif

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "body.h"
-#include "petrel/clock.h"
 #include "routes.h"
 #include "views.h"
 
@@ -170,43 +169,36 @@ void route_events_publish(struct exchange *exchange)
     fini(&publish);
 }
 
-static bool read_filter(struct exchange *exchange, struct store_event_filter *filter, size_t *limit)
+static bool read_filter(struct exchange *exchange, struct list_request *request,
+                        struct store_event_filter *filter)
 {
     static const char *const known[] = {"limit", "cursor", "type", "tenant",
                                         "since", "until",  NULL};
     const struct query *query = &exchange->query;
-    struct field_errors errors = {.count = 0};
-    int64_t now_ms = clock_wall_ms();
-    query_check(query, known, &errors);
-    *limit = query_limit(query, &errors);
+    exchange_read_list(exchange, known, request);
     *filter = (struct store_event_filter){
         .type = query_text(query, "type"),
         .tenant = query_text(query, "tenant"),
-        .since_ms = query_instant(query, "since", now_ms, &errors),
-        .until_ms = query_instant(query, "until", now_ms, &errors),
+        .since_ms = query_instant(query, "since", request->now_ms, &request->errors),
+        .until_ms = query_instant(query, "until", request->now_ms, &request->errors),
     };
-    return exchange_accept(exchange, &errors);
+    return exchange_accept(exchange, &request->errors);
 }
 
 void route_events_list(struct exchange *exchange)
 {
-    struct field_errors errors = {.count = 0};
+    struct list_request request;
     struct store_events list = {.count = 0};
     struct store_event_filter filter;
-    size_t limit;
-    if (!read_filter(exchange, &filter, &limit))
+    if (!read_filter(exchange, &request, &filter))
         return;
-    enum store_result result = store_list_events(
-        exchange->store, &filter, query_text(&exchange->query, "cursor"), limit, &list, &errors);
-    if (result != STORE_OK) {
-        exchange_fail(exchange, result, "event", &errors);
+    enum store_result result = store_list_events(exchange->store, &filter, request.cursor,
+                                                 request.limit, &list, &request.errors);
+    struct text *out = exchange_begin_list(exchange, result, "event", &request.errors);
+    if (!out)
         return;
-    }
-    struct text *out = exchange_begin_json(exchange, 200);
-    text_append_string(out, "{\"items\":[");
     for (size_t i = 0; i < list.count; i++) {
-        if (i > 0)
-            text_append_char(out, ',');
+        view_begin_item(i, out);
         view_event_summary(&list.items[i], out);
     }
     view_end_list(list.next_cursor, out);

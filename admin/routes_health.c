@@ -94,15 +94,11 @@ void route_health_instances(struct exchange *exchange)
     if (!exchange_accept_no_query(exchange))
         return;
     enum store_result result = store_list_instances(exchange->store, &list);
-    if (result != STORE_OK) {
-        exchange_fail(exchange, result, "instance", NULL);
+    struct text *out = exchange_begin_list(exchange, result, "instance", NULL);
+    if (!out)
         return;
-    }
-    struct text *out = exchange_begin_json(exchange, 200);
-    text_append_string(out, "{\"items\":[");
     for (size_t i = 0; i < list.count; i++) {
-        if (i > 0)
-            text_append_char(out, ',');
+        view_begin_item(i, out);
         view_instance(&list.items[i], out);
     }
     view_end_list("", out);

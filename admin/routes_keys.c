@@ -70,23 +70,18 @@ void route_keys_create(struct exchange *exchange)
 void route_keys_list(struct exchange *exchange)
 {
     static const char *const known[] = {"limit", "cursor", NULL};
-    struct field_errors errors = {.count = 0};
+    struct list_request request;
     struct store_api_keys list = {.count = 0};
-    query_check(&exchange->query, known, &errors);
-    size_t limit = query_limit(&exchange->query, &errors);
-    if (!exchange_accept(exchange, &errors))
+    exchange_read_list(exchange, known, &request);
+    if (!exchange_accept(exchange, &request.errors))
         return;
-    enum store_result result = store_list_api_keys(
-        exchange->store, query_text(&exchange->query, "cursor"), limit, &list, &errors);
-    if (result != STORE_OK) {
-        exchange_fail(exchange, result, "key", &errors);
+    enum store_result result =
+        store_list_api_keys(exchange->store, request.cursor, request.limit, &list, &request.errors);
+    struct text *out = exchange_begin_list(exchange, result, "key", &request.errors);
+    if (!out)
         return;
-    }
-    struct text *out = exchange_begin_json(exchange, 200);
-    text_append_string(out, "{\"items\":[");
     for (size_t i = 0; i < list.count; i++) {
-        if (i > 0)
-            text_append_char(out, ',');
+        view_begin_item(i, out);
         api_key_format_public(&list.items[i], NULL, out);
     }
     view_end_list(list.next_cursor, out);

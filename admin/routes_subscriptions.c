@@ -33,15 +33,11 @@ static void show_list(struct exchange *exchange, const struct store_subscription
     struct store_health healths[QUERY_LIMIT_MAX];
     assert(list->count <= QUERY_LIMIT_MAX);
     enum store_result result = store_read_health_of_list(exchange->store, list, healths);
-    if (result != STORE_OK) {
-        exchange_fail(exchange, result, "subscription", NULL);
+    struct text *out = exchange_begin_list(exchange, result, "subscription", NULL);
+    if (!out)
         return;
-    }
-    struct text *out = exchange_begin_json(exchange, 200);
-    text_append_string(out, "{\"items\":[");
     for (size_t i = 0; i < list->count; i++) {
-        if (i > 0)
-            text_append_char(out, ',');
+        view_begin_item(i, out);
         store_format_subscription(list->items[i], &healths[i], out);
     }
     view_end_list(list->next_cursor, out);
@@ -51,21 +47,20 @@ void route_subscriptions_list(struct exchange *exchange)
 {
     static const char *const known[] = {"limit", "cursor", "tenant", "state", "q", NULL};
     static const char *const states[] = {"active", "paused", "disabled", NULL};
-    struct field_errors errors = {.count = 0};
+    struct list_request request;
     struct store_subscriptions list = {.count = 0};
-    query_check(&exchange->query, known, &errors);
-    size_t limit = query_limit(&exchange->query, &errors);
+    exchange_read_list(exchange, known, &request);
     struct store_subscription_filter filter = {
         .tenant = query_text(&exchange->query, "tenant"),
-        .state = query_choice(&exchange->query, "state", states, &errors),
+        .state = query_choice(&exchange->query, "state", states, &request.errors),
         .query = query_text(&exchange->query, "q"),
     };
-    if (!exchange_accept(exchange, &errors))
+    if (!exchange_accept(exchange, &request.errors))
         return;
-    enum store_result result = store_list_subscriptions(
-        exchange->store, &filter, query_text(&exchange->query, "cursor"), limit, &list, &errors);
+    enum store_result result = store_list_subscriptions(exchange->store, &filter, request.cursor,
+                                                        request.limit, &list, &request.errors);
     if (result != STORE_OK) {
-        exchange_fail(exchange, result, "subscription", &errors);
+        exchange_fail(exchange, result, "subscription", &request.errors);
         return;
     }
     show_list(exchange, &list);

@@ -317,6 +317,17 @@ void view_secret(const struct subscription *subscription, struct text *out)
     explicit_bzero(secret, sizeof secret);
 }
 
+void view_begin_list(struct text *out)
+{
+    text_append_string(out, "{\"items\":[");
+}
+
+void view_begin_item(size_t index, struct text *out)
+{
+    if (index > 0)
+        text_append_char(out, ',');
+}
+
 void view_end_list(const char *next_cursor, struct text *out)
 {
     text_append_string(out, "],\"next_cursor\":");

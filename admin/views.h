@@ -14,7 +14,9 @@ void view_rejected_entry(const struct store_rejected_entry *entry, struct text *
 void view_instance(const struct store_instance *instance, struct text *out);
 void view_status(const struct store_status *status, struct text *out);
 void view_secret(const struct subscription *subscription, struct text *out);
-// After the items of a list, whose beginning is `{"items":[`.
+// Around the items of a list; view_begin_item before each.
+void view_begin_list(struct text *out);
+void view_begin_item(size_t index, struct text *out);
 void view_end_list(const char *next_cursor, struct text *out);
 
 #endif

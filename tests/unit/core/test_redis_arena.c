@@ -49,6 +49,11 @@ static redisReader *create_reader(struct redis_arena *arena)
     return reader;
 }
 
+// What a read of events is answered with; the second entry was deleted.
+static const char events[] =
+    "*1\r\n*2\r\n$6\r\nevents\r\n*2\r\n*2\r\n$3\r\n1-0\r\n*4\r\n$4\r\ntype\r\n$1\r\na\r\n$4\r\ndata\r\n"
+    "$2\r\n{}\r\n*2\r\n$3\r\n2-0\r\n*-1\r\n";
+
 TEST(replies_are_those_of_hiredis)
 {
     static const char *const wires[] = {
@@ -61,8 +66,7 @@ TEST(replies_are_those_of_hiredis)
         "$5\r\nab\r\nc\r\n",
         "*0\r\n",
         "*3\r\n:1\r\n$1\r\nx\r\n$-1\r\n",
-        "*1\r\n*2\r\n$6\r\nevents\r\n*2\r\n*2\r\n$3\r\n1-0\r\n*4\r\n$4\r\ntype\r\n$1\r\na\r\n$4\r\ndata\r\n"
-        "$2\r\n{}\r\n*2\r\n$3\r\n2-0\r\n*-1\r\n",
+        events,
     };
     struct redis_arena *arena = redis_arena_create();
     redisReader *reader = create_reader(arena);

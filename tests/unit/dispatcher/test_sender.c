@@ -128,6 +128,7 @@ struct receiver {
     int port, connections, requests, tunnels;
     const char *tunnel_answer; // to CONNECT
     bool closes;
+    int breaks;      // as many requests are answered by closing the connection
     char last[2048]; // request head
 };
 
@@ -187,8 +188,14 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     }
     connection->size += (size_t)size;
     connection->head[connection->size] = '\0';
-    if (strstr(connection->head, "\r\n\r\n"))
+    if (!strstr(connection->head, "\r\n\r\n"))
+        return;
+    if (connection->receiver->breaks == 0) {
         answer(connection);
+        return;
+    }
+    connection->receiver->breaks--;
+    uv_close((uv_handle_t *)stream, on_connection_closed);
 }
 
 static void on_connection(uv_stream_t *server, int status)
@@ -289,6 +296,8 @@ static void on_done(void *arg, const struct attempt_result *result)
         *error = result->error;
 }
 
+static bool uses_targets; // URLs are given parsed, too
+
 static void start_for(const char *host, int64_t timeout_ms, enum attempt_error *error)
 {
     struct url url;
@@ -296,12 +305,15 @@ static void start_for(const char *host, int64_t timeout_ms, enum attempt_error *
     char why[URL_ERROR_SIZE];
     snprintf(text, sizeof text, "http://%s:%d/hook", host, outside.port);
     CHECK_ROW(url_parse(span_of(text), &url, why), text);
+    struct sender_target *target = uses_targets ? sender_target_create(&url) : NULL;
     struct sender_request request = {
         .url = &url,
+        .target = target,
         .destination = url_destination(&url),
         .timeout_ms = timeout_ms,
     };
     CHECK(sender_start(sender, &request, on_done, error));
+    sender_target_unref(&target); // the request has its own reference
 }
 
 static void start(const char *host)
@@ -634,6 +646,30 @@ TEST(the_configured_proxy)
     CHECK_INT(result->directive, DIRECTIVE_NONE);
     unsetenv("no_proxy");
     close_all();
+}
+
+// ---- URLs that are given parsed
+
+// One easy handle serves them all; libcurl sends a request once more when a kept connection breaks before any answer.
+TEST(a_request_goes_where_it_should_also_when_it_is_sent_again)
+{
+    for (int i = 0; i < 2; i++) {
+        uses_targets = i == 1;
+        open_all("127.0.0.1,127.0.0.2", NULL);
+        CHECK_INT(send_to("127.0.0.1")->status, 200);
+        CHECK_INT(send_to("127.0.0.2")->status, 200);
+        outside.breaks = 1;
+        CHECK_INT(send_to("127.0.0.1")->status, 200);
+        CHECK_INT(outside.requests, 2);
+        CHECK_INT(outside.connections, 2);
+        CHECK_INT(inside.requests, 1);
+        CHECK(strstr(outside.last, "Host: 127.0.0.1:") != NULL);
+        // From one that is given parsed to one that isn't.
+        uses_targets = false;
+        CHECK_INT(send_to("127.0.0.2")->status, 200);
+        CHECK_INT(inside.requests, 2);
+        close_all();
+    }
 }
 
 UNIT_MAIN()

@@ -60,7 +60,7 @@ def check_tidy(tree):
         command = tree.compile_command(path)
         if command is None:
             return [Finding(path, 1, "is not part of the build: configure the release preset again")]
-        clean = cache / _digest(tree, path, configuration + command)
+        clean = cache / _digest(tree, path, configuration + command.replace(str(tree.root), "."))
         if clean.exists():
             return []
         done = _run(tree, [TIDY, "-p", str(tree.build), "--quiet", path])

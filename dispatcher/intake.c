@@ -19,7 +19,9 @@
 
 enum {
     READ_AT_MOST = 256, // entries per shard and read
-    BEHIND_MS = 20,     // after a full read, at most: its successor may find nothing and block
+    // Deliveries of large fan-outs that wait here until they are sent home; others are read meanwhile.
+    UNSENT_MAX = 50000,
+    BEHIND_MS = 20, // after a full read, at most: its successor may find nothing and block
 };
 
 void intake_add_key(const struct intake *intake, struct redis_command *command, uint32_t shard,
@@ -273,6 +275,7 @@ void intake_stop(struct intake *intake)
     uv_timer_stop(&intake->retry_timer);
     uv_timer_stop(&intake->review_timer);
     intake_end_waiting_reaps(intake);
+    intake_spread_all(intake);
     intake_unblock(intake);
 }
 
@@ -317,6 +320,7 @@ struct intake *intake_create(struct worker *worker)
     uv_timer_init(&worker->loop, &intake->retry_timer);
     uv_timer_init(&worker->loop, &intake->review_timer);
     uv_timer_init(&worker->loop, &intake->hold_timer);
+    intake_spread_init(intake);
     intake->note_timer.data = intake;
     intake->retry_timer.data = intake;
     intake->review_timer.data = intake;
@@ -332,6 +336,7 @@ void intake_close(struct intake *intake)
     uv_close((uv_handle_t *)&intake->retry_timer, NULL);
     uv_close((uv_handle_t *)&intake->review_timer, NULL);
     uv_close((uv_handle_t *)&intake->hold_timer, NULL);
+    uv_close((uv_handle_t *)&intake->spread_timer, NULL);
 }
 
 void intake_destroy(struct intake **intake)
@@ -339,6 +344,7 @@ void intake_destroy(struct intake **intake)
     if (!*intake)
         return;
     struct arrival *arrival, *next;
+    intake_spread_drop(*intake);
     HASH_ITER (hh, (*intake)->by_key, arrival, next) {
         HASH_DEL((*intake)->by_key, arrival); // NOLINT(clang-analyzer-unix.Malloc): uthash
         intake_drop_arrived(*intake, arrival);

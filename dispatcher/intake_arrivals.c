@@ -191,6 +191,7 @@ void intake_on_returned(struct intake *intake, struct delivery *delivery)
     }
     if (arrival->outstanding == 0)
         settle(intake, arrival);
+    intake_spread_on_returned(intake);
     intake_read(intake);
 }
 
@@ -221,21 +222,9 @@ static size_t keep_wanted(struct subscription **subscriptions, size_t count, red
 static void send_out(struct intake *intake, struct arrival *arrival,
                      struct subscription **subscriptions, size_t count)
 {
-    arrival->fan_out = (uint32_t)count;
-    arrival->outstanding = (uint32_t)count;
-    intake->fanned_out += count;
-    for (size_t i = 0; i < count; i++) {
-        struct delivery *delivery = delivery_create(subscriptions[i], arrival->event);
-        delivery->arrival = arrival;
-        delivery->taken_ms = arrival->taken_ms;
-        delivery->origin = intake->worker->index;
-        delivery->is_sole = count == 1 && !arrival->has_record;
-        arrival->ordered += subscriptions[i]->is_ordered;
-        worker_send_home(intake->worker, delivery);
-    }
-    if (!arrival->ordered && count)
+    intake_spread(intake, arrival, subscriptions, count);
+    if (!arrival->ordered)
         mark_fanned(intake, arrival);
-    FAULT_POINT("event.after_fan_out");
 }
 
 static size_t find_target(const struct intake *intake, const struct event *event,

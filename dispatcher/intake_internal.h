@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shared by intake.c (reading), intake_refused.c (when Redis won't give), intake_takeover.c (what dead consumers hold)
-// and intake_arrivals.c (parsing, fan-out, settling), by nobody else.
+// intake_arrivals.c (parsing, matching, settling) and intake_spread.c (large fan-outs), by nobody else.
 #ifndef PETREL_INTAKE_INTERNAL_H
 #define PETREL_INTAKE_INTERNAL_H
 
@@ -37,6 +37,11 @@ struct intake {
     struct arrival *to_note_first; // those with parts that have arrived and are to be noted
     uv_timer_t note_timer, retry_timer;
 
+    // intake_spread.c: fan-outs that haven't left as a whole
+    struct spread *spreads_first, *spreads_last;
+    size_t unsent; // deliveries of theirs
+    uv_timer_t spread_timer;
+
     // intake_fresh.c: arrivals that wait for a newer table of subscriptions
     struct arrival *held_first, *held_last;
     uv_timer_t hold_timer;
@@ -68,6 +73,16 @@ void intake_end_waiting_reaps(struct intake *intake);
 void intake_add_key(const struct intake *intake, struct redis_command *command, uint32_t shard,
                     enum key_name name, const char *suffix);
 void intake_on_note_timer(uv_timer_t *timer);
+
+// ---- intake_spread.c
+// Sends a delivery to each subscription's home, at once or a part at a time.
+void intake_spread(struct intake *intake, struct arrival *arrival,
+                   struct subscription *const *subscriptions, size_t count);
+void intake_spread_on_returned(struct intake *intake); // there may be room for more
+void intake_spread_all(struct intake *intake);         // what is left goes now: it is to be parked
+void intake_spread_drop(struct intake *intake);        // teardown
+void intake_spread_init(struct intake *intake);
+
 // Forgets the parts of an arrival that are waiting to be noted.
 void intake_drop_arrived(struct intake *intake, struct arrival *arrival);
 // Matches and sends out. `settled`: the deliveries done before, or NULL.

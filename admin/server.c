@@ -3,6 +3,7 @@
 //
 // A few epoll threads read and write; handlers run on threads of their own (server_request.c, server_pool.c); how long
 // a client may take is in server_connections.c.
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,7 +77,8 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *arg, const char *
     char line[SERVER_COMPLAINT_SIZE];
     vsnprintf(line, sizeof line, format, arguments);
     line[strcspn(line, "\r\n")] = '\0';
-    if (!server->has_started)
+    // The library's threads have something to say, too, while it starts.
+    if (pthread_equal(pthread_self(), server->starter) && !server->has_started)
         memcpy(server->complaint, line, sizeof line);
     log_debug("http server", LOG_STR("detail", line));
 }
@@ -154,6 +156,7 @@ struct http_server *http_server_start(const struct http_server_options *options,
         return NULL;
     }
     server->options = *options;
+    server->starter = pthread_self();
     int fd = server_socket_open(options, error, error_size);
     if (fd < 0)
         goto fail;

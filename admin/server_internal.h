@@ -4,6 +4,7 @@
 #define PETREL_ADMIN_SERVER_INTERNAL_H
 
 #include <microhttpd.h>
+#include <pthread.h>
 
 #include "petrel/http_server.h"
 #include "server_connections.h"
@@ -15,8 +16,10 @@ struct http_server {
     struct MHD_Daemon *daemon;
     struct http_server_options options; // host isn't used after the start
     uint16_t port;
+    pthread_t starter;
+    // The starter's alone: the library's last line to it before it had started.
     bool has_started;
-    char complaint[SERVER_COMPLAINT_SIZE]; // the library's last line before it had started
+    char complaint[SERVER_COMPLAINT_SIZE];
     struct server_connections *connections;
     struct server_pool *handlers, *urgent; // NULL: there are none
 };

@@ -20,7 +20,7 @@ def pytest_configure(config):
     # Who starts the tests in the background has them, and all that they start, ignore Ctrl-C; some tests are about it.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    config.addinivalue_line("markers", "smoke: also run with the sanitizers' builds")
+    config.addinivalue_line("markers", "smoke: a quick look at each part, for when one is being changed")
 
 
 @pytest.fixture

@@ -417,6 +417,26 @@ def test_the_audit_log_says_who_did_what_to_which(api, as_key, petrel):
     assert "s3cret-path" not in log and "whsec_" not in petrel.output()
 
 
+def test_no_change_is_missing_in_the_audit_log(api, receiver, petrel):
+    world = World(api, receiver)
+    operations = [op for op in private_operations(api) if op[0] != "GET" or op[1].endswith("/secret")]
+    expected = []
+    for method, path, _, _ in sorted(operations, key=lambda op: bool(RULES[op[:2]].get("ends"))):
+        rule = RULES[method, path]
+        target = world.ids["acme"].get(rule.get("id"), "")
+        answer = call(api, method, path, rule, target)
+        expected.append(f"key=admin peer=127.0.0.1 method={method} path={path.replace('{id}', target)} made=")
+        assert answer.status_code < 500
+    assert len(expected) >= 19
+
+    def missing():
+        lines = [line for line in petrel.output().splitlines() if "event=audit" in line]
+        return [line for line in expected if not any(line in one for one in lines)]
+
+    wait_until(lambda: not missing(), 5, "a line for each")
+    assert not missing()
+
+
 def test_the_command_line_makes_and_revokes_keys(petrel, as_key, redis_server):
     at = ["--redis-url", redis_server.url]
     made = run("keys", "create", "--name", "ci", "--scope", "write", "--tenant", "acme", "--expires", "90d", *at)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What healthy subscribers feel of sick ones: the time from XADD to the request received, of subscriptions at a steady
 rate, while a share of all subscriptions hangs, answers after 10 s or refuses connections, and one is flooded with 50
-times its cap. Each run stands beside runs without sick ones, before and after it.
+times its cap, every 4 s. Each run stands beside runs without sick ones, before and after it, in which the same events are
+published, the floods too, and nobody has subscribed to them.
 
     tests/bench/isolation.py [--quick] [--healthy N] [--rate PER_SECOND] [--seconds S] [--kinds hang,slow,refuse]
                              [--shares 0.01,0.1,0.5] [--json FILE]
@@ -13,7 +14,6 @@ import argparse
 import json
 import sys
 import threading
-import time
 
 from parts import Bench, Receiver, free_port, run_json, until
 from measure import addresses
@@ -75,15 +75,28 @@ class Run:
                  "--bytes", 1000, "--types", total_types)
 
 
-def one(healthy, share, kind, rate, seconds):
-    """(without sick ones, with them): the rate is that of the healthy ones, the same in both."""
-    sick = round(healthy * share / (1 - share)) if share else 0
-    results = []
-    for count in (0, sick):
-        with Bench() as bench:
-            run = Run(bench, healthy, count, kind)
-            results.append(run.measure(healthy + sick, rate * (healthy + sick) / healthy, seconds))
-    return results
+def run(healthy, sick, kind, given):
+    """`kind` None: without sick ones; there are as many events."""
+    rate = given.rate * (healthy + sick) / healthy
+    with Bench() as bench:
+        return Run(bench, healthy, sick if kind else 0, kind).measure(healthy + sick, rate, given.seconds)
+
+
+def mean(a, b):
+    return {key: (a[key] + b[key]) / 2 for key in a}
+
+
+def compare(share, kinds, given):
+    """One row per kind: with the sick, and without before and after all of these."""
+    sick = round(given.healthy * share / (1 - share))
+    before = run(given.healthy, sick, None, given)
+    beside = {kind: run(given.healthy, sick, kind, given) for kind in kinds}
+    without = mean(before, run(given.healthy, sick, None, given))
+    for kind, seen in beside.items():
+        ratio = seen["p99_us"] / without["p99_us"]
+        pairs = [f"{without[k]:6.2f} → {seen[k]:.2f}" for k in ("p50_us", "p99_us", "p999_us")]
+        print(f"{kind:10} {share:6.0%} {pairs[0]:>14} {pairs[1]:>14} {pairs[2]:>16} {ratio:10.2f}", flush=True)
+        yield {"kind": kind, "share": share, "without": without, "with": seen, "ratio": ratio}
 
 
 def main():
@@ -91,7 +104,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--healthy", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=1000, help="of the healthy ones together, per second")
-    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--seconds", type=float, default=12)
     parser.add_argument("--kinds", default="hang,slow,refuse")
     parser.add_argument("--shares", default="0.01,0.1,0.5", help="of all subscriptions, sick")
     parser.add_argument("--json")
@@ -99,19 +112,10 @@ def main():
     if given.quick:
         given.healthy, given.rate, given.seconds = 200, 400, 6
         given.kinds, given.shares = "hang", "0.1"
-    rows = []
     print(f"{given.healthy} healthy subscriptions, {given.rate:.0f} events/s to them, {given.seconds:.0f} s each; "
           "XADD → received, ms")
     print(f"{'sick ones':10} {'share':>6} {'p50':>14} {'p99':>14} {'p99.9':>16} {'p99 ratio':>10}")
-    for kind in given.kinds.split(","):
-        for share in map(float, given.shares.split(",")):
-            began = time.monotonic()
-            without, beside = one(given.healthy, share, kind, given.rate, given.seconds)
-            ratio = beside["p99_us"] / without["p99_us"]
-            rows.append({"kind": kind, "share": share, "without": without, "with": beside, "ratio": ratio,
-                         "seconds": time.monotonic() - began})
-            pairs = [f"{without[k]:6.2f} → {beside[k]:.2f}" for k in ("p50_us", "p99_us", "p999_us")]
-            print(f"{kind:10} {share:6.0%} {pairs[0]:>14} {pairs[1]:>14} {pairs[2]:>16} {ratio:10.2f}", flush=True)
+    rows = [row for share in map(float, given.shares.split(",")) for row in compare(share, given.kinds.split(","), given)]
     if given.json:
         with open(given.json, "w") as file:
             json.dump({"healthy": given.healthy, "rate": given.rate, "rows": rows}, file, indent=1)

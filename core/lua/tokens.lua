@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The rate limit of a subscription, over the whole fleet: grants sends from one bucket (generic cell rate algorithm,
--- ITU-T I.371: only the time at which the bucket will be full again is kept).
+-- ITU-T I.371: only the time at which the bucket will be full again is kept). Who asks a little late, as one that waits
+-- for its time always does, has the next one that much sooner: so the rate comes out exactly, also with a burst of 1.
 -- KEYS: rate:<sub>
 -- ARGV: sends per second (a decimal number), burst, how many are wanted
 -- Returns {granted, ms until the next one (0: now)}.
@@ -8,7 +9,9 @@ local time = redis.call("TIME")
 local now = time[1] * 1000000 + time[2]
 local interval = 1000000 / tonumber(ARGV[1])
 local burst, wanted = tonumber(ARGV[2]), tonumber(ARGV[3])
-local full_at = math.max(now, tonumber(redis.call("GET", KEYS[1]) or now))
+local LATE_MAX = 100000 -- µs
+local late = math.min(interval / 2, LATE_MAX)
+local full_at = math.max(now - late, tonumber(redis.call("GET", KEYS[1]) or now))
 local free = math.floor((burst * interval - (full_at - now)) / interval + 0.000001)
 local granted = math.max(0, math.min(wanted, free))
 full_at = full_at + granted * interval

@@ -28,6 +28,11 @@ def percentile(values, share):
     return values[min(len(values) - 1, int(len(values) * share))]
 
 
+def ids_by_type(bench):
+    stored = bench.redis.call("HGETALL", "petrel:subscriptions")
+    return {json.loads(text)["event_types"][0]: key.decode() for key, text in zip(stored[::2], stored[1::2])}
+
+
 class Others:
     """Healthy subscriptions. Each fails now and then; its retry is due at a time that Redis tells."""
 
@@ -36,8 +41,7 @@ class Others:
         self.receiver = bench.start(Receiver())
         urls = [f"http://127.3.0.{n}:{self.receiver.port}/hook" for n in range(1, OTHERS + 1)]
         bench.subscribe(petrel, urls, [f"other.{n}" for n in range(OTHERS)])
-        listed = json.loads(petrel.call("GET", "/v1/subscriptions?limit=500"))["items"]
-        self.ids = [item["id"] for item in listed if item["event_types"][0].startswith("other.")]
+        self.ids = [found for name, found in ids_by_type(bench).items() if name.startswith("other.")]
 
     def lateness_ms(self):
         """How long after its due time each retry starts."""
@@ -77,8 +81,7 @@ class Run:
         self.dead = bench.start(Receiver("--fail-per-mille", "1000"))
         bench.subscribe(self.petrel, [f"http://127.2.0.1:{self.dead.port}/hook"], max_concurrency=CAP)
         self.others = Others(bench, self.petrel)
-        listed = json.loads(self.petrel.call("GET", "/v1/subscriptions?limit=100"))["items"]
-        self.id = next(item["id"] for item in listed if item["event_types"] == ["bench.0"])
+        self.id = ids_by_type(bench)["bench.0"]
 
     def queue(self):
         return self.bench.redis.call("ZCARD", f"petrel:queue:{self.id}")

@@ -335,6 +335,20 @@ TEST(tokens_come_at_the_rate_after_the_burst)
     CHECK_STR(word(tokens("1000", "5", "2"), 0), "0"); // in debt at the old rate still
 }
 
+TEST(tokens_asked_for_a_little_late_are_not_lost)
+{
+    fresh();
+    // The first was due 40 ms ago by a bucket of one: the next comes 60 ms from now, not 100; two never come at once.
+    char full_at[32];
+    snprintf(full_at, sizeof full_at, "%lld", (long long)clock_wall_ms() * 1000 - 40000);
+    ASK("SET", "t:rate:s", full_at);
+    const char *answer = tokens("10", "1", "5");
+    CHECK_STR(word(answer, 0), "1");
+    int64_t wait_ms = first_number(word(answer, 1));
+    CHECK(wait_ms > 30 && wait_ms <= 61);
+    CHECK_STR(word(tokens("10", "1", "5"), 0), "0");
+}
+
 TEST(tokens_of_a_slow_rate)
 {
     fresh();

@@ -353,6 +353,15 @@ void claims_start(struct claims *claims)
             claims_look_in(&claims->shards[i], 0);
 }
 
+void claims_on_commands_up(struct claims *claims)
+{
+    if (!claims->worker->snapshot)
+        return; // claims_start looks
+    for (uint32_t i = 0; i < claims->worker->engine->keys.shards; i++)
+        if (claims->shards[i].claims)
+            claims_look_in(&claims->shards[i], 0);
+}
+
 void claims_stop(struct claims *claims)
 {
     claims->is_stopped = true;

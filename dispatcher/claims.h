@@ -12,7 +12,9 @@ struct worker;
 
 struct claims *claims_create(struct worker *worker);
 void claims_start(struct claims *claims); // with the first snapshot
-void claims_stop(struct claims *claims);  // claims nothing more
+// Looks at once: the first look may have found no connection yet, and the next one would be a round later.
+void claims_on_commands_up(struct claims *claims);
+void claims_stop(struct claims *claims); // claims nothing more
 bool claims_is_empty(const struct claims *claims);
 void claims_close(struct claims *claims); // releases loop handles
 void claims_destroy(struct claims **claims);

@@ -280,6 +280,7 @@ static void on_commands_up(void *arg)
     struct worker *worker = arg;
     check_ready(worker);
     intake_on_commands_up(worker->intake);
+    claims_on_commands_up(worker->claims);
     worker_check_drained(worker);
 }
 

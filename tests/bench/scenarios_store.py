@@ -119,22 +119,25 @@ def many_parked(bench, seconds):
     (few_redis, few_petrel), (many_redis, many_petrel) = (
         tuple(map(statistics.median, zip(*costs[name][1:]))) for name in (few, many))
     petrel.call("POST", f"/v1/subscriptions/{many}/resume")
-    petrel.stop()
-    receiver.ask("reset")
-    began = time.time()
-    petrel = bench.start(Petrel(bench.redis, bench.folder, bench.flags))
-    until(lambda: receiver.ask()["requests"] > 0, 60, "the first attempt after the start", 0.002)
-    first_s = receiver.ask()["first_ns"] / 1e9 - began
+    starts = []
+    for _ in range(5):
+        petrel.stop()
+        receiver.ask("reset")
+        began = time.time()
+        petrel = bench.start(Petrel(bench.redis, bench.folder, bench.flags))
+        until(lambda: receiver.ask()["requests"] > 0, 60, "the first attempt after the start", 0.002)
+        starts.append(receiver.ask()["first_ns"] / 1e9 - began)
     petrel.stop(signal.SIGKILL)
     result = {
         "bytes_per_parked": each, "bytes_beyond_payload": each - body, "body_bytes": body, "parked_per_second":
         MANY_PARKED / took, "claim_redis_us": many_redis, "claim_redis_us_few": few_redis, "claim_petrel_us": many_petrel,
-        "claim_petrel_us_few": few_petrel, "claim_ratio": many_redis / few_redis, "first_attempt_s": first_s,
+        "claim_petrel_us_few": few_petrel, "claim_ratio": many_redis / few_redis, "first_attempt_s": max(starts), "first_attempts_s": starts,
     }
     result["notes"] = [
         f"{each - body:.0f} bytes in Redis beside the body's {body}; parked at {MANY_PARKED / took:,.0f}/s; Redis's CPU per "
         f"delivery claimed, attempted and settled: {many_redis:.0f} µs with {MANY_PARKED:,} parked, {few_redis:.0f} µs with {FEW_PARKED:,}; "
-        f"petrel's {many_petrel:.0f} and {few_petrel:.0f} µs; first attempt {first_s:.2f} s after the start"]
+        f"petrel's {many_petrel:.0f} and {few_petrel:.0f} µs; first attempt {max(starts):.2f} s after the start, "
+        f"the worst of five"]
     return result
 
 

@@ -29,7 +29,7 @@ def cost_rows(results):
         variants = result.get("variants", {name: result})
         for variant, numbers in variants.items():
             if "per_second" in numbers:
-                label = name if variant == name else f"{name}: {variant}"
+                label = variant
                 yield [label, *(cell(numbers.get(key), digits) for _, key, digits in COLUMNS)]
 
 

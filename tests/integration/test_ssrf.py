@@ -42,7 +42,7 @@ def public(world):
 @pytest.fixture
 def traps(public):
     """Listeners inside, on the receiver's port and on those that metadata services have."""
-    made = [netns.Trap(a, p) for a in (PRIVATE, METADATA, "127.0.0.1", "127.0.0.2") for p in (public.port, 80)]
+    made = [netns.Trap(a, p) for a in (PRIVATE, METADATA, "127.0.0.1", "127.0.0.2", "::1") for p in (public.port, 80)]
     yield made
     for trap in made:
         trap.close()
@@ -97,6 +97,25 @@ def test_of_several_addresses_only_the_public_ones_are_tried(world, outward, nam
     xadd(type="a", data="1")
     assert end_of(petrel, mixed) == DELIVERED
     assert end_of(petrel, inside) == BLOCKED
+    assert all(trap.is_untouched() for trap in traps)
+
+
+def test_names_of_ipv6_addresses_that_lead_inside(world, outward, names, public, traps, xadd):
+    petrel = outward()
+    inside = ["::1", "::", f"::ffff:{PRIVATE}", "::ffff:127.0.0.1", f"::{METADATA}", "64:ff9b::7f00:1", "64:ff9b:1::7f00:1",
+              "2002:7f00:1::", "2001:0:7f00:1::", "fe80::1", "fd00:ec2::254", "fec0::1", "ff02::1", "2001:db8::1",
+              "2606:4700::5efe:7f00:1"]
+    names.names6 = {f"six{i}.test": [address] for i, address in enumerate(inside)}
+    names.names6["all.test"] = inside
+    names.names6["both.test"], names.names["both.test"] = inside, [[PUBLIC]]
+    ends = {}
+    for name in names.names6:
+        made = petrel.api.subscribe(public.url("/", host=name), [name])
+        xadd(type=name, data="1", subscription=made["id"])
+        ends[name] = made
+    for name, made in ends.items():
+        assert end_of(petrel, made) == (DELIVERED if name == "both.test" else BLOCKED), (name, names.names6[name])
+    assert public.count() == 1
     assert all(trap.is_untouched() for trap in traps)
 
 

@@ -55,11 +55,11 @@ def entered(*addresses):
 class NameServer:
     """Answers A queries over UDP, port 53. names: {"name": [[addresses of the first answer], …]}; the last repeats.
 
-    Names that begin with "silent" get no answer.
+    names6: {"name": [IPv6 addresses]}, for AAAA queries. Names that begin with "silent" get no answer.
     """
 
     def __init__(self, names):
-        self.names = names
+        self.names, self.names6 = names, {}
         self.queries = []  # names, of A queries
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 53))
@@ -91,9 +91,13 @@ class NameServer:
             self.queries.append(name)
         if name.startswith("silent"):
             return None
-        head = query[:2] + struct.pack(">HHHHH", 0x8180 | (0 if known else 3), 1, len(addresses), 0, 0)
-        records = b"".join(b"\xc0\x0c\0\1\0\1" + struct.pack(">IH", 0, 4) + socket.inet_aton(a) for a in addresses)
-        return head + question + records
+        records = [b"\xc0\x0c\0\1\0\1" + struct.pack(">IH", 0, 4) + socket.inet_aton(a) for a in addresses]
+        if question[-4:-2] == b"\0\x1c":
+            records = [b"\xc0\x0c\0\x1c\0\1" + struct.pack(">IH", 0, 16) + socket.inet_pton(socket.AF_INET6, a)
+                       for a in self.names6.get(name, [])]
+        exists = known or name in self.names6
+        head = query[:2] + struct.pack(">HHHHH", 0x8180 | (0 if exists else 3), 1, len(records), 0, 0)
+        return head + question + b"".join(records)
 
     def close(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -113,7 +117,8 @@ class Trap:
     """A listener nobody should ever connect to."""
 
     def __init__(self, address, port):
-        self._socket = socket.create_server((address, port))
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._socket = socket.create_server((address, port), family=family)
         self._socket.setblocking(False)
 
     def is_untouched(self):

@@ -188,4 +188,5 @@ def main():
             SPECIAL.get(name, ordinary)(name, result)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -21,6 +21,10 @@ enum {
     CLAIM_AT_MOST = 64, // deliveries per claim: a turn, so that queues alternate
     PAUSED_LOOK_MS = 30000,
     LOCKED_LOOK_MS = 2000, // an instance that has the key may look before us then
+    // Once Redis is back everybody is connected within 1.5 s (redis_link_connect.c), and extends first what it holds.
+    QUIET_MS = 2000,
+    // For how long after an answer no lease held then can be over: they were renewed within the last two turns.
+    SURELY_HELD_MS = LEASE_MS - 2 * LEASE_RENEW_MS,
 };
 
 // ---- leasing, at home
@@ -180,6 +184,8 @@ static void on_claimed(void *arg, redis_reply *reply)
 static bool claim_for_lane(struct claims *claims, struct lane *lane,
                            struct subscription *subscription, uint32_t shard, uint32_t at_most)
 {
+    if (claims_quiet_ms(claims) > 0)
+        return false;
     uint32_t slots = lanes_promise(claims->worker->lanes, lane, at_most);
     if (!slots)
         return false;
@@ -296,23 +302,65 @@ void claims_refill(struct claims *claims, struct lane *lane, uint32_t at_most)
 
 // ---- renewing
 
+void claims_note_answer(struct claims *claims)
+{
+    claims->answered_ms = clock_mono_ms();
+}
+
+int64_t claims_quiet_ms(const struct claims *claims)
+{
+    int64_t left_ms = claims->quiet_until_ms - clock_mono_ms();
+    return left_ms > 0 ? left_ms : 0;
+}
+
+static void on_renewed(void *arg, redis_reply *reply)
+{
+    struct claims *claims = arg;
+    claims->unanswered--;
+    if (redis_reply_is_ok(reply))
+        claims_note_answer(claims);
+    worker_check_drained(claims->worker);
+}
+
+static void renew(struct claims *claims, struct delivery *delivery)
+{
+    struct redis_command *command = redis_command_create_script(SCRIPT_RENEW);
+    uint32_t shard = delivery->event->shard;
+    claims_add_key(claims, command, shard, KEY_QUEUE, delivery->subscription_id);
+    claims_add_key(claims, command, shard, KEY_PARKED, delivery->subscription_id);
+    redis_command_add_int(command, LEASE_MS);
+    redis_command_add_text(command, delivery->lease);
+    redis_command_add_text(command, delivery->event->id);
+    delivery->lease_renewed_ms = clock_mono_ms();
+    claims->unanswered++;
+    redis_link_send(claims->worker->commands, &command, 0, on_renewed, claims);
+}
+
 static void on_renew_timer(uv_timer_t *timer)
 {
     struct claims *claims = timer->data;
     int64_t now_ms = clock_mono_ms();
-    for (struct delivery *delivery = claims->held_first; delivery; delivery = delivery->next) {
-        if (now_ms - delivery->lease_renewed_ms < LEASE_RENEW_MS / 2)
-            continue;
-        struct redis_command *command = redis_command_create_script(SCRIPT_RENEW);
-        uint32_t shard = delivery->event->shard;
-        claims_add_key(claims, command, shard, KEY_QUEUE, delivery->subscription_id);
-        claims_add_key(claims, command, shard, KEY_PARKED, delivery->subscription_id);
-        redis_command_add_int(command, LEASE_MS);
-        redis_command_add_text(command, delivery->lease);
-        redis_command_add_text(command, delivery->event->id);
-        delivery->lease_renewed_ms = now_ms;
-        redis_link_send(claims->worker->commands, &command, 0, NULL, NULL);
-    }
+    for (struct delivery *delivery = claims->held_first; delivery; delivery = delivery->next)
+        if (now_ms - delivery->lease_renewed_ms >= LEASE_RENEW_MS / 2)
+            renew(claims, delivery);
+}
+
+// A lease that is over while Redis is away is anybody's. So everybody extends what it holds as soon as Redis is back,
+// outcomes that waited for it included, and claims only when all have had the time for it.
+void claims_on_commands_up(struct claims *claims)
+{
+    bool may_be_over =
+        claims->was_connected && clock_mono_ms() - claims->answered_ms >= SURELY_HELD_MS;
+    claims->was_connected = true;
+    for (struct delivery *delivery = claims->held_first; delivery; delivery = delivery->next)
+        renew(claims, delivery);
+    if (may_be_over)
+        claims->quiet_until_ms = clock_mono_ms() + QUIET_MS;
+    if (!claims->worker->snapshot)
+        return; // claims_start looks
+    for (uint32_t i = 0; i < claims->worker->engine->keys.shards; i++)
+        if (claims->shards[i].claims)
+            claims_look_in(&claims->shards[i], may_be_over ? QUIET_MS : 0);
 }
 
 // ---- life
@@ -350,15 +398,6 @@ void claims_start(struct claims *claims)
 {
     for (uint32_t i = 0; i < claims->worker->engine->keys.shards; i++)
         if (claims->shards[i].claims && !uv_is_active((uv_handle_t *)&claims->shards[i].timer))
-            claims_look_in(&claims->shards[i], 0);
-}
-
-void claims_on_commands_up(struct claims *claims)
-{
-    if (!claims->worker->snapshot)
-        return; // claims_start looks
-    for (uint32_t i = 0; i < claims->worker->engine->keys.shards; i++)
-        if (claims->shards[i].claims)
             claims_look_in(&claims->shards[i], 0);
 }
 

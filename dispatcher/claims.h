@@ -12,7 +12,8 @@ struct worker;
 
 struct claims *claims_create(struct worker *worker);
 void claims_start(struct claims *claims); // with the first snapshot
-// Looks at once: the first look may have found no connection yet, and the next one would be a round later.
+// Extends what is held, and looks: at once, since the first look may have found no connection yet; after an outage in which
+// leases may have ended only when everybody has had the time to extend theirs.
 void claims_on_commands_up(struct claims *claims);
 void claims_stop(struct claims *claims); // claims nothing more
 bool claims_is_empty(const struct claims *claims);

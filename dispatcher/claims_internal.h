@@ -23,6 +23,9 @@ struct claims {
     struct watched_shard *shards; // one per shard; only those watched are in use
     struct delivery *held_first;  // leased, until Redis has their outcome
     uv_timer_t renew_timer;
+    bool was_connected;
+    int64_t answered_ms;    // mono; Redis's last answer to a look or a renewal; 0: none yet
+    int64_t quiet_until_ms; // mono; nothing is claimed before
     size_t unanswered;
     bool is_stopped;
 };
@@ -31,6 +34,10 @@ void claims_add_key(const struct claims *claims, struct redis_command *command, 
                     enum key_name name, const char *suffix);
 // Is the member of a subscription's queue an event's id? If not, somebody else put it there: that is logged.
 bool claims_check_event_id(const char *subscription, struct span event_id);
+// Redis has answered: leases held by now last from here.
+void claims_note_answer(struct claims *claims);
+// ms for which nothing may be claimed yet; 0: none.
+int64_t claims_quiet_ms(const struct claims *claims);
 // The next look at the shard's `due`.
 void claims_look_in(struct watched_shard *shard, int64_t delay_ms);
 void claims_format_lease(struct worker *worker, char lease[LEASE_SIZE]);

@@ -51,6 +51,7 @@ static void on_looked(void *arg, redis_reply *reply)
         claims_look_in(shard, IDLE_LOOK_MS);
         return;
     }
+    claims_note_answer(claims);
     size_t count = redis_reply_count(reply);
     for (size_t i = 2; i < count && !claims->is_stopped; i++)
         tell_home(claims, shard->shard, redis_reply_span(redis_reply_at(reply, i)));
@@ -72,6 +73,10 @@ static void look(struct watched_shard *shard)
     struct claims *claims = shard->claims;
     if (claims->is_stopped || shard->is_looking)
         return;
+    if (claims_quiet_ms(claims) > 0) {
+        claims_look_in(shard, claims_quiet_ms(claims));
+        return;
+    }
     struct redis_command *command = redis_command_create_script(SCRIPT_DUE);
     claims_add_key(claims, command, shard->shard, KEY_DUE, "");
     redis_command_add_int(command, LOOK_AT_MOST);

@@ -279,8 +279,8 @@ static void on_commands_up(void *arg)
 {
     struct worker *worker = arg;
     check_ready(worker);
-    intake_on_commands_up(worker->intake);
     claims_on_commands_up(worker->claims);
+    intake_on_commands_up(worker->intake);
     worker_check_drained(worker);
 }
 

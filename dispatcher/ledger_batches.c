@@ -74,9 +74,9 @@ void ledger_flush_finishes(struct ledger *ledger)
 
 void ledger_drop_finishes(struct ledger *ledger)
 {
-    struct finish_batch *batch, *next;
-    HASH_ITER (hh, ledger->finishes, batch, next) {
-        HASH_DEL(ledger->finishes, batch);
-        free(batch);
+    while (ledger->finishes) {
+        struct finish_batch *first = ledger->finishes;
+        HASH_DEL(ledger->finishes, first); // NOLINT(clang-analyzer-unix.Malloc): uthash
+        free(first);
     }
 }

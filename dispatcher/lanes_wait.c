@@ -11,6 +11,7 @@
 enum {
     WAIT_TARGET_MS = 1000,
     WAIT_LIMIT_MS = 3000,    // whoever waited this long parks after all
+    WAIT_FEW = 16,           // deliveries of a lane
     WAIT_UNKNOWN_COUNT = 16, // of a lane that has finished no attempt yet
     HUNGRY_TRIES = 16,       // lanes looked at when a slot frees
 };
@@ -81,9 +82,11 @@ bool lanes_may_wait(const struct lanes *lanes, const struct lane *lane)
     if (ledger_is_behind(lanes->worker->ledger))
         return true;
     // Those whose attempts fail or hang would wait in vain, and all together hold the intake back. Who waits for much
-    // leaves as much again to others.
+    // leaves as much again to others. A few may wait in every lane that does well: when all of those are busy it is the
+    // machine that is, and reading no further costs less than going through Redis.
     uint32_t slots = lanes->worker->engine->slots;
-    if (lane->is_congested || lanes->waiting + lane->waiting >= slots)
+    bool is_few = lane->is_proven && lane->waiting < WAIT_FEW;
+    if (lane->is_congested || (!is_few && lanes->waiting + lane->waiting >= slots))
         return false;
     if (lane->limiter.mean_ms < 0)
         return lane->aged == 0 && lane->waiting < WAIT_UNKNOWN_COUNT;

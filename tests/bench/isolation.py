@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What healthy subscribers feel of sick ones: the time from XADD to the request received, of subscriptions at a steady
 rate, while a share of all subscriptions hangs, answers after 10 s or refuses connections, and one is flooded with 50
-times its cap, every 4 s. Each run stands beside runs without sick ones, before and after it, in which the same events are
+times its cap: at once, every 4 s, or evenly, each second. Each run stands beside runs without sick ones, before and after it, in which the same events are
 published, the floods too, and nobody has subscribed to them.
 
     tests/bench/isolation.py [--quick] [--healthy N] [--rate PER_SECOND] [--seconds S] [--kinds hang,slow,refuse]
-                             [--shares 0.01,0.1,0.5] [--json FILE]
+                             [--shares 0.01,0.1,0.5] [--flood burst|steady] [--json FILE]
 
 --quick: one share, a few seconds; exit code 1 when the healthy ones' p99 is more than three times what it was."""
 
@@ -14,6 +14,7 @@ import argparse
 import json
 import sys
 import threading
+import time
 
 from parts import Bench, Receiver, free_port, run_json, until
 from measure import addresses
@@ -48,17 +49,20 @@ class Run:
             port = self.bench.start(Receiver("--delay-ms", str(delay_ms))).port
         return [url.replace("//127.", "//127.1", 1) for url in addresses(self.sick, port)]
 
-    def flood(self, stop):
-        """50 times the cap at once, as soon as the last flood is over."""
+    def flood(self, stop, how):
+        """burst: 50 times the cap at once, every 4 s, when the last is over; steady: as many each second."""
+        count, every_s = (50 * CAP, 4) if how == "burst" else (50 * CAP // 100, 0.01)
+        next_s = time.monotonic()
         while not stop.is_set():
-            self.bench.redis.pipeline([("XADD", "petrel:events", "*", "type", "flood", "data", "0")] * (50 * CAP))
-            stop.wait(4)
+            self.bench.redis.pipeline([("XADD", "petrel:events", "*", "type", "flood", "data", "0")] * count)
+            next_s += every_s
+            stop.wait(max(0, next_s - time.monotonic()))
 
-    def measure(self, total_types, rate, seconds):
+    def measure(self, total_types, rate, seconds, how):
         """The healthy ones' percentiles in ms. The events for the sick ones and the flood are published in every run,
         so that producer, Redis and petrel have as many to take in: in some nobody has subscribed to them."""
         stop = threading.Event()
-        flooder = threading.Thread(target=self.flood, args=(stop,))
+        flooder = threading.Thread(target=self.flood, args=(stop, how))
         self._drive(total_types, rate, 1)  # connections are open
         self.receiver.ask("reset")
         flooder.start()
@@ -79,7 +83,7 @@ def run(healthy, sick, kind, given):
     """`kind` None: without sick ones; there are as many events."""
     rate = given.rate * (healthy + sick) / healthy
     with Bench() as bench:
-        return Run(bench, healthy, sick if kind else 0, kind).measure(healthy + sick, rate, given.seconds)
+        return Run(bench, healthy, sick if kind else 0, kind).measure(healthy + sick, rate, given.seconds, given.flood)
 
 
 def mean(a, b):
@@ -96,7 +100,7 @@ def compare(share, kinds, given):
         ratio = seen["p99_us"] / without["p99_us"]
         pairs = [f"{without[k]:6.2f} → {seen[k]:.2f}" for k in ("p50_us", "p99_us", "p999_us")]
         print(f"{kind:10} {share:6.0%} {pairs[0]:>14} {pairs[1]:>14} {pairs[2]:>16} {ratio:10.2f}", flush=True)
-        yield {"kind": kind, "share": share, "without": without, "with": seen, "ratio": ratio}
+        yield {"kind": kind, "share": share, "flood": given.flood, "without": without, "with": seen, "ratio": ratio}
 
 
 def main():
@@ -107,13 +111,14 @@ def main():
     parser.add_argument("--seconds", type=float, default=12)
     parser.add_argument("--kinds", default="hang,slow,refuse")
     parser.add_argument("--shares", default="0.01,0.1,0.5", help="of all subscriptions, sick")
+    parser.add_argument("--flood", choices=("burst", "steady"), default="burst")
     parser.add_argument("--json")
     given = parser.parse_args()
     if given.quick:
         given.healthy, given.rate, given.seconds = 200, 400, 6
         given.kinds, given.shares = "hang", "0.1"
-    print(f"{given.healthy} healthy subscriptions, {given.rate:.0f} events/s to them, {given.seconds:.0f} s each; "
-          "XADD → received, ms")
+    print(f"{given.healthy} healthy subscriptions, {given.rate:.0f} events/s to them, {given.seconds:.0f} s each, {given.flood} "
+          "flood; XADD → received, ms")
     print(f"{'sick ones':10} {'share':>6} {'p50':>14} {'p99':>14} {'p99.9':>16} {'p99 ratio':>10}")
     rows = [row for share in map(float, given.shares.split(",")) for row in compare(share, given.kinds.split(","), given)]
     if given.json:

@@ -18,7 +18,9 @@
 #include "worker.h"
 
 enum {
-    READ_AT_MOST = 256, // entries per shard and read
+    READ_FIRST = 64, // entries per shard and read, at first,
+    READ_AT_MOST = 256,
+    READ_MANY_BYTES = 4 << 20, // and fewer when they are large: the stream takes entries of any size
     // Deliveries of large fan-outs that wait here until they are sent home; others are read meanwhile.
     UNSENT_MAX = 50000,
     BEHIND_MS = 20, // after a full read, at most: its successor may find nothing and block
@@ -53,6 +55,29 @@ static bool shard_of_stream(const struct intake *intake, struct span stream, uin
     return false;
 }
 
+static size_t bytes_of(redis_reply *entries)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < redis_reply_count(entries); i++) {
+        redis_reply *fields = redis_reply_at(redis_reply_at(entries, i), 1);
+        for (size_t k = 0; k < redis_reply_count(fields); k++)
+            bytes += redis_reply_span(redis_reply_at(fields, k)).size;
+    }
+    return bytes;
+}
+
+// How many to ask for next, from what as many have brought now.
+static void adapt_read(struct intake *intake, redis_reply *entries)
+{
+    size_t bytes = bytes_of(entries), count = redis_reply_count(entries);
+    if (bytes > READ_MANY_BYTES)
+        intake->read_count = count * READ_MANY_BYTES / bytes + 1;
+    else if (count >= intake->read_count)
+        intake->read_count *= 2;
+    if (intake->read_count > READ_AT_MOST)
+        intake->read_count = READ_AT_MOST;
+}
+
 // What Redis handed out in a reply that we didn't get, or don't trust, is looked up in our own pending list.
 void intake_review(struct intake *intake)
 {
@@ -82,8 +107,9 @@ static void on_read(void *arg, redis_reply *reply)
     for (size_t i = 0; i < redis_reply_count(reply) && is_trusted; i++) {
         redis_reply *stream = redis_reply_at(reply, i);
         uint32_t shard;
-        if (redis_reply_count(redis_reply_at(stream, 1)) == READ_AT_MOST)
+        if (redis_reply_count(redis_reply_at(stream, 1)) == intake->read_count)
             intake->full_read_ms = clock_mono_ms();
+        adapt_read(intake, redis_reply_at(stream, 1));
         if (shard_of_stream(intake, redis_reply_span(redis_reply_at(stream, 0)), &shard))
             intake_take_entries(intake, shard, redis_reply_at(stream, 1), false);
     }
@@ -117,6 +143,7 @@ static void take_reviewed(struct intake *intake, redis_reply *reply)
 {
     redis_reply *entries = redis_reply_at(redis_reply_at(reply, 0), 1);
     size_t count = redis_reply_count(entries);
+    adapt_read(intake, entries);
     if (count) {
         redis_reply *last = redis_reply_at(redis_reply_at(entries, count - 1), 0);
         span_copy(redis_reply_span(last), intake->review_from, sizeof intake->review_from);
@@ -160,7 +187,7 @@ static struct redis_command *read_command(const struct intake *intake, size_t co
     redis_command_add_text(command, KEYS_GROUP);
     redis_command_add_text(command, intake->consumer);
     redis_command_add_text(command, "COUNT");
-    snprintf(number, sizeof number, "%zu", count < READ_AT_MOST ? count : READ_AT_MOST);
+    snprintf(number, sizeof number, "%zu", count < intake->read_count ? count : intake->read_count);
     redis_command_add_text(command, number);
     return command;
 }
@@ -206,7 +233,7 @@ void intake_read(struct intake *intake)
         return;
     size_t count = intake_room(intake);
     // Not for a handful: reads stay worth their round trip.
-    if (count < READ_AT_MOST / 4)
+    if (count < READ_FIRST)
         return;
     intake->is_reading = true;
     intake->read_thaws = intake->worker->thaws;
@@ -303,6 +330,7 @@ struct intake *intake_create(struct worker *worker)
     struct intake *intake = calloc(1, sizeof *intake);
     assert(intake);
     intake->worker = worker;
+    intake->read_count = READ_FIRST;
     engine_format_consumer(worker->engine, worker->index, intake->consumer);
     char name[64];
     snprintf(name, sizeof name, "petrel-w%u-reader", worker->index);

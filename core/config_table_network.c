@@ -83,6 +83,17 @@ static const struct config_entry entries[] = {
                    "of certificates are noticed.",
     },
     {
+        .key = "http2",
+        .flag = "--http2",
+        .environment = "PETREL_HTTP2",
+        .type = CONFIG_BOOL,
+        FIELD(http2),
+        .default_text = "no",
+        .meaning =
+            "HTTP/2 is offered to https receivers. It costs more per request than HTTP/1.1 on kept "
+            "connections, and a receiver that means harm can keep a worker busy with frames.",
+    },
+    {
         .key = "ca_file",
         .flag = "--ca-file",
         .environment = "PETREL_CA_FILE",

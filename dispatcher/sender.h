@@ -23,6 +23,7 @@ struct sender_options {
     const char *proxy_user; // borrowed; "name:password", or ""
     int64_t connect_timeout_ms;
     int64_t connection_max_age_ms;
+    bool http2;             // offered to https receivers
     uint32_t max_transfers; // connections kept at least as many
     uint32_t max_lookups;   // of names, at once
 };

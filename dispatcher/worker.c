@@ -310,6 +310,7 @@ static void open_sender(struct worker *worker)
         .proxy_user = config->proxy_user,
         .connect_timeout_ms = config->connect_timeout_ms,
         .connection_max_age_ms = config->connection_max_age_ms,
+        .http2 = config->http2,
         .max_transfers = worker->engine->slots,
         .max_lookups = LOOKUPS_MAX,
     };

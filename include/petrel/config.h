@@ -45,6 +45,7 @@ struct config {
     char *proxy;                   // "" = none
     char *proxy_user;              // "name:password"
     int64_t connection_max_age_ms; // a kept connection isn't used again after this
+    bool http2;                    // offered to https receivers
     char *encryption_keys_file;    // "" = secrets lie in Redis unencrypted
     char *ca_file; // --ca-file: PEM bundle that verifies subscribers; "" = the system's
     uint64_t max_event_bytes;

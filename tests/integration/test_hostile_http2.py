@@ -120,7 +120,7 @@ def receiver(tmp_path):
 
 
 def test_each_of_them_ends_in_time_and_memory(start, receiver, xadd, redis_server):
-    petrel = start(flags=["--retry-schedule", "1h", "--request-timeout", f"{TIMEOUT_MS}ms", "--ca-file", receiver.authority.file])
+    petrel = start(flags=["--http2", "--retry-schedule", "1h", "--request-timeout", f"{TIMEOUT_MS}ms", "--ca-file", receiver.authority.file])
     paths = {name: f"/{i}" for i, name in enumerate(CASES)}
     receiver.handlers = {paths[name]: handler for name, (handler, _) in CASES.items()}
     # Each at an origin of its own: what breaks a connection breaks all streams on it.

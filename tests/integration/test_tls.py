@@ -117,9 +117,10 @@ def test_https_connections_are_kept(serve, authority, xadd, redis_server):
     assert receiver.connections <= 4
 
 
-@pytest.mark.parametrize("alpn, expected", [(("h2", "http/1.1"), "2"), (("http/1.1",), "1.1")])
-def test_the_protocol_is_agreed_on_by_alpn(serve, authority, xadd, redis_server, alpn, expected):
-    petrel, receiver = serve(authority.context("localhost", alpn=alpn), Http2Receiver)
+@pytest.mark.parametrize("flags, alpn, expected", [
+    (["--http2"], ("h2", "http/1.1"), "2"), (["--http2"], ("http/1.1",), "1.1"), ([], ("h2", "http/1.1"), "1.1")])
+def test_the_protocol_is_agreed_on_by_alpn(serve, authority, xadd, redis_server, flags, alpn, expected):
+    petrel, receiver = serve(authority.context("localhost", alpn=alpn), Http2Receiver, ["--retry-schedule", "0s", *flags])
     petrel.api.subscribe(receiver.url("/", host="localhost"))
     for i in range(50):
         xadd(type="a", data=str(i))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `petrel admin`: the admin API and the web page, without delivering.
+// `petrel admin`: the admin API, without delivering.
 #include "process.h"
 
 static const struct option options[] = {{.name = NULL}};
@@ -12,7 +12,7 @@ static int run_admin(const struct command_input *input)
 const struct command command_admin = {
     .name = "admin",
     .words = "",
-    .summary = "run only the admin API and the web page",
+    .summary = "run only the admin API",
     .description =
         "For installations whose dispatchers run elsewhere. The key is --admin-key (better:\n"
         "PETREL_ADMIN_KEY), or the one in <data_dir>/admin.key, made at the first start.",

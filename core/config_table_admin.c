@@ -10,7 +10,7 @@ static const struct config_entry entries[] = {
         .type = CONFIG_LISTEN,
         FIELD(listen),
         .default_text = "127.0.0.1:8080",
-        .meaning = "Address and port of the admin API and the web page; port 0 takes a free one.",
+        .meaning = "Address and port of the admin API; port 0 takes a free one.",
     },
     {
         .key = "admin_key",

@@ -116,11 +116,11 @@ def idle(bench, seconds):
 
 
 def workers(bench, seconds):
-    """100 destinations with --workers 1 and 2, and one worker alone on a processor"""
+    """100 destinations with --workers 1, 2 and 4, and one worker alone on a processor"""
     receiver, result = bench.receiver(), {"variants": {}, "notes": []}
     yardstick = min((bare(receiver, int(8000 * seconds), **MANY) for _ in range(3)), key=lambda r: r["cpu_us"])
     pinned = "1 worker, alone on a CPU"
-    for name, count in (("1 worker", 1), ("2 workers", 2), (pinned, 1)):
+    for name, count in (("1 worker", 1), ("2 workers", 2), ("4 workers", 4), (pinned, 1)):
         petrel = bench.petrel(*bench.flags, f"--workers={count}")
         if name == "1 worker":
             bench.subscribe(petrel, addresses(100, receiver.port))

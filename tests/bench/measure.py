@@ -147,12 +147,28 @@ def beside_bare(bench, petrel, receiver, seconds, bare_flags, fan_out=1, types=1
     return result
 
 
-def at_loads(bench, petrel, receiver, capacity, seconds, loads=(25, 50, 80), fan_out=1, types=1):
-    """Events at parts of the capacity, one by one: XADD → request received, and what a delivery costs then."""
+def find_capacity(bench, petrel, receiver, most, fan_out=1, types=1):
+    """Deliveries per second that are kept up with when events come one by one, which costs everybody more than a backlog
+    does: the first of falling rates at which the delay doesn't grow within a second."""
+    rate = most * 0.9
+    for _ in range(6):
+        events = max(int(rate / fan_out), 1)
+        measured = measure(bench, petrel, receiver, events, fan_out, types, "rate", rate=events)
+        until(lambda: parked(bench) == 0, 60, "nothing is parked")
+        if measured["p50_us"] < 20_000 and measured["per_second"] > 0.95 * rate:
+            break
+        rate *= 0.85
+    return rate
+
+
+def at_loads(bench, petrel, receiver, most, seconds, loads=(25, 50, 80), fan_out=1, types=1):
+    """Events one by one, at parts of the rate that can be kept up with: XADD → request received, and what a delivery costs
+    then. most: deliveries per second with a backlog."""
     found = {}
+    capacity = find_capacity(bench, petrel, receiver, most, fan_out, types)
     for load in loads:
         rate = max(int(capacity / fan_out * load / 100), 1)
         measured = measure(bench, petrel, receiver, max(int(rate * seconds), 1), fan_out, types, "rate", rate=rate)
-        found[f"{load} %"] = {"rate": rate, **measured}
+        found[f"{load} %"] = {"rate": rate, "capacity": capacity, **measured}
         time.sleep(0.2)
     return found

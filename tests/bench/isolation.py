@@ -6,7 +6,7 @@ times its cap: at once, every 4 s, or evenly, each second. Each run stands besid
 published, the floods too, and nobody has subscribed to them.
 
     tests/bench/isolation.py [--quick] [--healthy N] [--rate PER_SECOND] [--seconds S] [--kinds hang,slow,refuse]
-                             [--shares 0.01,0.1,0.5] [--flood burst|steady] [--json FILE]
+                             [--shares 0.01,0.1,0.5] [--flood burst|steady|none] [--json FILE]
 
 --quick: one share, a few seconds; exit code 1 when the healthy ones' p99 is more than three times what it was."""
 
@@ -50,9 +50,11 @@ class Run:
         return [url.replace("//127.", "//127.1", 1) for url in addresses(self.sick, port)]
 
     def flood(self, stop, how):
-        """burst: 50 times the cap at once, every 4 s, when the last is over; steady: as many each second."""
+        """burst: 50 times the cap at once, every 4 s, when the last is over; steady: as many each second; none."""
         count, every_s = (50 * CAP, 4) if how == "burst" else (50 * CAP // 100, 0.01)
         next_s = time.monotonic()
+        if how == "none":
+            return
         while not stop.is_set():
             self.bench.redis.pipeline([("XADD", "petrel:events", "*", "type", "flood", "data", "0")] * count)
             next_s += every_s
@@ -111,7 +113,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=12)
     parser.add_argument("--kinds", default="hang,slow,refuse")
     parser.add_argument("--shares", default="0.01,0.1,0.5", help="of all subscriptions, sick")
-    parser.add_argument("--flood", choices=("burst", "steady"), default="burst")
+    parser.add_argument("--flood", choices=("burst", "steady", "none"), default="burst")
     parser.add_argument("--json")
     given = parser.parse_args()
     if given.quick:

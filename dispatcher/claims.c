@@ -236,10 +236,11 @@ struct redis_command *claims_claim_command(struct claims *claims, const struct c
     redis_command_add_int(command, LEASE_MS);
     redis_command_add_text(command, order->lease);
     redis_command_add_int(command, cap);
-    redis_command_add_int(command,
-                          is_live ? lanes_max_age_ms(claims->worker->lanes, subscription) : -1);
     if (is_ordered && is_live)
         redis_command_add_text(command, KEYS_GROUP);
+    else
+        redis_command_add_int(command,
+                              is_live ? lanes_max_age_ms(claims->worker->lanes, subscription) : -1);
     return command;
 }
 

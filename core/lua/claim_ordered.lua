@@ -5,7 +5,7 @@
 -- leased or waits for its retry. An entry that is pending and not fanned out yet may hold an earlier delivery: then
 -- nothing is leased either. `fanned` has the pending entries that are fanned out; all before `fanned_to` are.
 -- KEYS: queue:<sub>, due, parked:<sub>, health:<sub>, open, breakers, order:<sub>, events, fanned, fanned_to
--- ARGV: 1 subscription, 2 at most how many, 3 lease ms, 4 lease token, 5 cap, 6 unused, 7 group
+-- ARGV: 1 subscription, 2 at most how many, 3 lease ms, 4 lease token, 5 cap, 6 group
 -- Returns the same as claim.lua.
 redis.call("ZREM", KEYS[2], ARGV[1])
 local ENTRIES_AT_ONCE = 500 -- looked at per call
@@ -29,7 +29,7 @@ end
 -- Whether every pending entry before `entry` is fanned out.
 local function is_reached(entry)
     local from = redis.call("GET", KEYS[10])
-    local pending = redis.pcall("XPENDING", KEYS[8], ARGV[7], from or "-", "(" .. entry,
+    local pending = redis.pcall("XPENDING", KEYS[8], ARGV[6], from or "-", "(" .. entry,
         ENTRIES_AT_ONCE)
     if pending.err then return true end -- no group: nothing is pending
     local ids = {}

@@ -364,7 +364,7 @@ static const char *claim_first(const char *lease)
     return eval(SCRIPT_CLAIM_ORDERED,
                 WORDS("queue:s", "due", "parked:s", "health:s", "open", "breakers", "order:s",
                       "events", "fanned", "fanned_to"),
-                WORDS("s", "1", "30000", lease, "1", "0", "petrel"));
+                WORDS("s", "1", "30000", lease, "1", "petrel"));
 }
 
 TEST(ordered_ones_go_one_at_a_time_in_the_streams_order)

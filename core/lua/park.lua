@@ -28,11 +28,12 @@ if ARGV[15] ~= "" and is_new then
 else
     health, flag = health_read(names), 0
 end
--- Also when it was there before: a call that failed midway may have left it unseen.
-if ARGV[13] ~= "1" then
-    redis.call("ZADD", KEYS[3], "LT", math.max(due, health_wait_until(health)), ARGV[4])
+if is_new then
+    redis.call("HINCRBY", KEYS[7], "parked", 1)
+    if ARGV[13] ~= "1" then
+        redis.call("ZADD", KEYS[3], "LT", math.max(due, health_wait_until(health)), ARGV[4])
+    end
 end
-if is_new then redis.call("HINCRBY", KEYS[7], "parked", 1) end
 if ARGV[12] ~= "1" then
     park_note(KEYS[6], ARGV[4])
 elseif held then

@@ -18,12 +18,11 @@ local keys = { queue = KEYS[2], parked = KEYS[4], order = ARGV[5] == "1" and KEY
 local entries = {}
 for arg = FIRST_ARG, #ARGV, ARGS_EACH do entries[#entries + 1] = ARGV[arg] end
 local held = park_held(KEYS[1], ARGV[1], ARGV[6], entries)
-local results, acknowledged, entered, is_there = {}, {}, 0, false
+local results, acknowledged, entered = {}, {}, 0
 for i, entry in ipairs(entries) do
     local key, arg = FIRST_KEY + (i - 1) * KEYS_EACH, FIRST_ARG + (i - 1) * ARGS_EACH
     local settled = KEYS[key + 1]
     results[i] = park_judge(held, entry, settled, ARGV[2])
-    is_there = is_there or results[i] ~= 0
     if results[i] == 1 then
         keys.message = KEYS[key]
         if park_enter(keys, ARGV[arg + 1], ARGV[arg + 2], entry, "0 0 0 0 -", due) then entered = entered + 1 end
@@ -35,11 +34,12 @@ for i, entry in ipairs(entries) do
     end
 end
 local health = health_read(names)
--- Also when all were there before: a call that failed midway may have left them unseen.
-if is_there and ARGV[4] ~= "1" then
-    redis.call("ZADD", KEYS[3], "LT", math.max(due, health_wait_until(health)), ARGV[2])
+if entered > 0 then
+    redis.call("HINCRBY", KEYS[5], "parked", entered)
+    if ARGV[4] ~= "1" then
+        redis.call("ZADD", KEYS[3], "LT", math.max(due, health_wait_until(health)), ARGV[2])
+    end
 end
-if entered > 0 then redis.call("HINCRBY", KEYS[5], "parked", entered) end
 if acknowledged[1] then redis.call("XACK", KEYS[1], ARGV[1], unpack(acknowledged)) end
 local answer = health_answer(1, health, now, 0)
 for i, result in ipairs(results) do answer[5 + i] = result end

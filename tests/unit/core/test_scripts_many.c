@@ -82,16 +82,6 @@ TEST(park_many_refuses_those_that_another_holds_and_does_the_others)
     CHECK_STR(ASK("HGET", "t:totals", "parked"), "2");
 }
 
-TEST(park_many_after_a_call_that_failed_midway_lets_them_be_seen)
-{
-    read_three();
-    ASK("SET", "t:totals", "no hash");
-    CHECK(park_three("0", "0")[0] == '!');
-    ASK("DEL", "t:totals", "t:due");
-    CHECK_STR(park_three("0", "0"), "[1 closed 0 0  1 2 1]");
-    CHECK_STR(ASK("EXISTS", "t:due"), "1");
-}
-
 TEST(park_many_finds_its_entries_among_many_others)
 {
     fresh();

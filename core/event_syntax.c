@@ -93,9 +93,11 @@ static bool cut_token(struct span *text)
     while (size < text->size &&
            has_only((struct span){.data = text->data + size, .size = 1}, "!#$%&'*+-.^_`|~"))
         size++;
+    if (size == 0)
+        return false; // an empty span may have no data to point into
     text->data += size;
     text->size -= size;
-    return size > 0;
+    return true;
 }
 
 // RFC 9110 §5.6.4, printable ASCII only.

@@ -16,6 +16,13 @@ static void check_fault(const char *const *texts, const char *field, const char 
     event_destroy(&event);
 }
 
+TEST(no_bytes_at_all_are_no_content_type)
+{
+    CHECK(!event_is_content_type((struct span){NULL, 0}));
+    CHECK(!event_is_content_type(SPAN("")));
+    CHECK(event_is_content_type(SPAN("text/plain; charset=\"utf-8\"")));
+}
+
 TEST(entries_have_an_order)
 {
     CHECK(event_is_entry_before("9-0", "10-0"));

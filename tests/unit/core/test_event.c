@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "event_entry.h"
+#include "event_syntax.h"
 #include "petrel/json.h"
 #include "petrel/random.h"
 #include "petrel/timestamp.h"

@@ -15,6 +15,7 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -373,6 +374,8 @@ int main(int argc, char **argv)
     delay_ns = bench_number(argc, argv, "--delay-ms", 0) * 1000000;
     fail_per_mille = bench_number(argc, argv, "--fail-per-mille", 0);
     const char *shared_path = bench_text(argc, argv, "--shared", NULL);
+    // A client that goes away while it is answered must not end us; SSL_write knows no MSG_NOSIGNAL.
+    signal(SIGPIPE, SIG_IGN);
     bench_raise_file_limit();
     if (shared_path)
         shared = bench_share(shared_path);

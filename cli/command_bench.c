@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `petrel bench`: a load through the user's own Redis and dispatchers, and what came of it. Whatever it makes (a receiver,
 // a subscription for it) it removes at the end, also when it is interrupted or fails.
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,17 +62,6 @@ static const struct option options[] = {
 
 // ---- options
 
-static bool parse_number(const struct arguments *arguments, const char *name, uint64_t least,
-                         uint64_t most, uint64_t *number)
-{
-    const char *given = arguments_value(arguments, name);
-    if (!given || input_parse_number(given, least, most, number))
-        return true;
-    terminal_error("%s: \"%.40s\" is no number from %" PRIu64 " to %" PRIu64, name, given, least,
-                   most);
-    return false;
-}
-
 static bool parse_duration(const struct arguments *arguments, const char *name, int64_t *ms)
 {
     const char *given = arguments_value(arguments, name);
@@ -91,12 +79,12 @@ static bool parse_load(struct bench_plan *plan, const struct command_input *inpu
                              : BENCH_ENVELOPE_BYTES;
     plan->events =
         arguments_has(arguments, "--duration") ? (uint64_t)BENCH_EVENTS_MAX : DEFAULT_EVENTS;
-    return parse_number(arguments, "--events", 1, BENCH_EVENTS_MAX, &plan->events) &&
-           parse_number(arguments, "--rate", 1, RATE_MAX, &plan->rate) &&
-           parse_number(arguments, "--backlog", 1, BENCH_EVENTS_MAX, &plan->backlog) &&
-           parse_number(arguments, "--bytes", BYTES_MIN, bytes_max, &plan->bytes) &&
-           parse_number(arguments, "--warm-up", 0, BENCH_EVENTS_MAX, &plan->warm_up) &&
-           parse_number(arguments, "--concurrency", 1, CONCURRENCY_MAX, &plan->concurrency) &&
+    return input_take_number(arguments, "--events", 1, BENCH_EVENTS_MAX, &plan->events) &&
+           input_take_number(arguments, "--rate", 1, RATE_MAX, &plan->rate) &&
+           input_take_number(arguments, "--backlog", 1, BENCH_EVENTS_MAX, &plan->backlog) &&
+           input_take_number(arguments, "--bytes", BYTES_MIN, bytes_max, &plan->bytes) &&
+           input_take_number(arguments, "--warm-up", 0, BENCH_EVENTS_MAX, &plan->warm_up) &&
+           input_take_number(arguments, "--concurrency", 1, CONCURRENCY_MAX, &plan->concurrency) &&
            parse_duration(arguments, "--duration", &plan->duration_ms) &&
            parse_duration(arguments, "--timeout", &plan->timeout_ms);
 }

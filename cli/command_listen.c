@@ -138,27 +138,16 @@ static void on_request(void *arg, const struct http_request *http, struct http_r
 
 // ---- options
 
-static bool parse_number(const struct arguments *arguments, const char *name, uint64_t least,
-                         uint64_t most, uint64_t *number)
-{
-    const char *given = arguments_value(arguments, name);
-    if (!given || input_parse_number(given, least, most, number))
-        return true;
-    terminal_error("%s: \"%.40s\" is no number from %" PRIu64 " to %" PRIu64, name, given, least,
-                   most);
-    return false;
-}
-
 static bool parse_faults(struct receiver *receiver, const struct arguments *arguments)
 {
     struct listen_faults *faults = &receiver->listen.faults;
     const char *delay = arguments_value(arguments, "--delay");
     uint64_t status = 200;
     uint64_t fail_first = 0;
-    if (!parse_number(arguments, "--status", 200, 599, &status) ||
-        !parse_number(arguments, "--fail-first", 0, UINT32_MAX, &fail_first) ||
-        !parse_number(arguments, "--retry-after", 1, UINT32_MAX, &receiver->retry_after) ||
-        !parse_number(arguments, "--exit-after", 1, UINT64_MAX, &receiver->exit_after))
+    if (!input_take_number(arguments, "--status", 200, 599, &status) ||
+        !input_take_number(arguments, "--fail-first", 0, UINT32_MAX, &fail_first) ||
+        !input_take_number(arguments, "--retry-after", 1, UINT32_MAX, &receiver->retry_after) ||
+        !input_take_number(arguments, "--exit-after", 1, UINT64_MAX, &receiver->exit_after))
         return false;
     if (delay &&
         (!duration_parse(span_of(delay), &faults->delay_ms) || faults->delay_ms > MAX_DELAY_MS)) {

@@ -3,6 +3,7 @@
 #include "input.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,6 +52,17 @@ bool input_parse_instant(const char *given, int64_t now_ms, int64_t *wall_ms)
 bool input_parse_number(const char *given, uint64_t least, uint64_t most, uint64_t *number)
 {
     return span_to_uint64(span_of(given), number) && *number >= least && *number <= most;
+}
+
+bool input_take_number(const struct arguments *arguments, const char *name, uint64_t least,
+                       uint64_t most, uint64_t *number)
+{
+    const char *given = arguments_value(arguments, name);
+    if (!given || input_parse_number(given, least, most, number))
+        return true;
+    terminal_error("%s: \"%.40s\" is no number from %" PRIu64 " to %" PRIu64, name, given, least,
+                   most);
+    return false;
 }
 
 bool input_parse_address(const char *given, char host[INPUT_HOST_SIZE], uint16_t *port)

@@ -3,6 +3,7 @@
 #ifndef PETREL_CLI_INPUT_H
 #define PETREL_CLI_INPUT_H
 
+#include "arguments.h"
 #include "petrel/text.h"
 
 enum { INPUT_ERROR_SIZE = 256 };
@@ -16,6 +17,9 @@ bool input_read_file(const char *path, size_t max_bytes, struct text *out,
 bool input_parse_instant(const char *given, int64_t now_ms, int64_t *wall_ms);
 // A decimal number from least to most.
 bool input_parse_number(const char *given, uint64_t least, uint64_t most, uint64_t *number);
+// That of an option, if it is given; otherwise `number` stays as it is. False after telling why not.
+bool input_take_number(const struct arguments *arguments, const char *name, uint64_t least,
+                       uint64_t most, uint64_t *number);
 
 // "127.0.0.1:9000", "[::1]:9000", "localhost:9000", ":9000" or "9000" (then host is 127.0.0.1).
 enum { INPUT_HOST_SIZE = 64 };

@@ -20,23 +20,22 @@ if result ~= 1 then return result end
 
 local now = health_clock()
 local due = now + tonumber(ARGV[5])
-local keys = { queue = KEYS[2], parked = KEYS[4], message = KEYS[5], order = ARGV[17] == "1" and KEYS[11] }
-local is_new = park_enter(keys, ARGV[3], ARGV[11], ARGV[2], table.concat(ARGV, " ", 6, 10), due)
+local parking = { queue = KEYS[2], due = KEYS[3], parked = KEYS[4], totals = KEYS[7], subscription = ARGV[4] }
+if ARGV[17] == "1" then parking.order = KEYS[11] end
 local health, flag
-if ARGV[15] ~= "" and is_new then
-    health, flag = health_fail(names, ARGV[15], ARGV[16], "")
-else
-    health, flag = health_read(names), 0
-end
-if is_new then
-    redis.call("HINCRBY", KEYS[7], "parked", 1)
-    if ARGV[13] ~= "1" then
-        redis.call("ZADD", KEYS[3], "LT", math.max(due, health_wait_until(health)), ARGV[4])
+local failure = park_whole(parking, function()
+    local entered = park_enter(parking, KEYS[5], ARGV[3], ARGV[11], ARGV[2], table.concat(ARGV, " ", 6, 10), due)
+    if ARGV[15] ~= "" and entered then
+        health, flag = health_fail(names, ARGV[15], ARGV[16], "")
+    else
+        health, flag = health_read(names), 0
     end
-end
-if ARGV[12] ~= "1" then
-    park_note(KEYS[6], ARGV[4])
-elseif held then
-    redis.call("XACK", KEYS[1], ARGV[1], ARGV[2])
-end
+    park_announce(parking, due, ARGV[13] ~= "1" and health_wait_until(health))
+    if ARGV[12] ~= "1" then
+        park_note(parking, entered, KEYS[6])
+    elseif held then
+        redis.call("XACK", KEYS[1], ARGV[1], ARGV[2])
+    end
+end)
+if failure then return failure end
 return health_answer(1, health, now, flag)

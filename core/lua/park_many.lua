@@ -14,33 +14,31 @@ local FIRST_KEY, KEYS_EACH, FIRST_ARG, ARGS_EACH = 10, 2, 7, 4
 local names = { health = KEYS[6], open = KEYS[7], breakers = KEYS[8], subscription = ARGV[2] }
 local now = health_clock()
 local due = now + tonumber(ARGV[3])
-local keys = { queue = KEYS[2], parked = KEYS[4], order = ARGV[5] == "1" and KEYS[9] }
+local parking = { queue = KEYS[2], due = KEYS[3], parked = KEYS[4], totals = KEYS[5], subscription = ARGV[2] }
+if ARGV[5] == "1" then parking.order = KEYS[9] end
 local entries = {}
 for arg = FIRST_ARG, #ARGV, ARGS_EACH do entries[#entries + 1] = ARGV[arg] end
 local held = park_held(KEYS[1], ARGV[1], ARGV[6], entries)
-local results, acknowledged, entered = {}, {}, 0
-for i, entry in ipairs(entries) do
-    local key, arg = FIRST_KEY + (i - 1) * KEYS_EACH, FIRST_ARG + (i - 1) * ARGS_EACH
-    local settled = KEYS[key + 1]
-    results[i] = park_judge(held, entry, settled, ARGV[2])
-    if results[i] == 1 then
-        keys.message = KEYS[key]
-        if park_enter(keys, ARGV[arg + 1], ARGV[arg + 2], entry, "0 0 0 0 -", due) then entered = entered + 1 end
-        if ARGV[arg + 3] ~= "1" then
-            park_note(settled, ARGV[2])
-        elseif held then
-            acknowledged[#acknowledged + 1] = entry
+local health = health_read(names)
+local results, acknowledged = {}, {}
+local failure = park_whole(parking, function()
+    for i, entry in ipairs(entries) do
+        local key, arg = FIRST_KEY + (i - 1) * KEYS_EACH, FIRST_ARG + (i - 1) * ARGS_EACH
+        local settled = KEYS[key + 1]
+        results[i] = park_judge(held, entry, settled, ARGV[2])
+        if results[i] == 1 then
+            local entered = park_enter(parking, KEYS[key], ARGV[arg + 1], ARGV[arg + 2], entry, "0 0 0 0 -", due)
+            if ARGV[arg + 3] ~= "1" then
+                park_note(parking, entered, settled)
+            elseif held then
+                acknowledged[#acknowledged + 1] = entry
+            end
         end
     end
-end
-local health = health_read(names)
-if entered > 0 then
-    redis.call("HINCRBY", KEYS[5], "parked", entered)
-    if ARGV[4] ~= "1" then
-        redis.call("ZADD", KEYS[3], "LT", math.max(due, health_wait_until(health)), ARGV[2])
-    end
-end
-if acknowledged[1] then redis.call("XACK", KEYS[1], ARGV[1], unpack(acknowledged)) end
+    park_announce(parking, due, ARGV[4] ~= "1" and health_wait_until(health))
+    if acknowledged[1] then redis.call("XACK", KEYS[1], ARGV[1], unpack(acknowledged)) end
+end)
+if failure then return failure end
 local answer = health_answer(1, health, now, 0)
 for i, result in ipairs(results) do answer[5 + i] = result end
 return answer

@@ -18,7 +18,13 @@ if found[1] then
     end
     for i = 1, math.min(#words, MAX_WORDS) do args[#args + 1] = words[i] end
 end
-redis.call("XADD", KEYS[2], "*", unpack(args))
+local row = redis.call("XADD", KEYS[2], "*", unpack(args))
+if not pending.err then
+    local acknowledged = redis.pcall("XACK", KEYS[1], ARGV[1], ARGV[2])
+    if type(acknowledged) == "table" then
+        redis.call("XDEL", KEYS[2], row) -- it comes again, and is set aside then
+        return acknowledged
+    end
+end
 redis.call("HINCRBY", KEYS[3], "rejected", 1)
-if not pending.err then redis.call("XACK", KEYS[1], ARGV[1], ARGV[2]) end
 return 1

@@ -5,6 +5,8 @@ What can't be written down stays pending; it is taken up again by the same, livi
 was written down meanwhile isn't repeated.
 """
 
+import json
+
 import pytest
 from harness.receiver import Answer
 from harness.wait import stays, wait_until
@@ -66,3 +68,19 @@ def test_a_right_taken_away_and_given_back(start, redis_server, receiver, xadd):
     wait_settled(redis_server, 50)
     assert receiver.count("/well") == 50
     assert petrel.output().count("NOPERM") <= 4
+
+
+@pytest.mark.parametrize("right", ["xack", "zadd", "hincrby"])
+def test_what_could_not_be_parked_as_a_whole_is_not_parked_at_all(start, redis_server, receiver, xadd, right):
+    petrel = start(flags=FLAGS)
+    # In order: each goes through the queue, and one script puts it there and acknowledges it.
+    petrel.api.subscribe(receiver.url("/ordered"), ordered=True)
+    redis_server.client.execute_command("ACL", "SETUSER", "default", f"-{right}")
+    for number in range(20):
+        xadd(type="a.b", data=str(number))
+    wait_until(lambda: "Redis refused a change of state" in petrel.output(), 10, "parking is refused")
+    stays(lambda: redis_server.pending() == 20, 1, "nothing is acknowledged")
+    redis_server.client.execute_command("ACL", "SETUSER", "default", f"+{right}")
+    wait_settled(redis_server, 20)
+    assert [json.loads(request.body)["data"] for request in receiver.at("/ordered")] == list(range(20))
+    assert redis_server.client.hget("petrel:totals", "parked") == "0"

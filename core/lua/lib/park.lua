@@ -26,24 +26,60 @@ local function park_judge(held, entry, settled, subscription)
     return 1
 end
 
--- keys: {queue = , parked = , message = , order = key}, order only for ordered subscriptions.
+-- parking: {queue = , parked = , order = , due = , totals = , subscription = }, keys (order only for ordered ones) and
+-- an id; see park_whole.
 -- state: "<attempts> <first attempt ms> <last attempt ms> <last status> <last error>". Its age counts from the entry,
--- whoever read it when. False when the event is in the queue already. The first write is one that a full Redis refuses.
-local function park_enter(keys, event, stored, entry, state, due)
+-- whoever read it when. Returns what was entered, nil when the event is in the queue already. The first write is one
+-- that a full Redis refuses.
+local function park_enter(parking, message, event, stored, entry, state, due)
     local born, sequence = string.match(entry, "^(%d+)-(%d+)$")
-    if redis.call("HSETNX", keys.parked, event, state .. " " .. born .. " -") == 0 then return false end
-    redis.call("HSETNX", keys.message, "event", stored)
-    redis.call("HINCRBY", keys.message, "refs", 1)
-    redis.call("ZADD", keys.queue, due, event)
-    if keys.order then
+    if redis.call("HSETNX", parking.parked, event, state .. " " .. born .. " -") == 0 then return nil end
+    local entered = { event = event }
+    parking.entered[#parking.entered + 1] = entered
+    redis.call("HSETNX", message, "event", stored)
+    redis.call("HINCRBY", message, "refs", 1)
+    entered.message = message
+    redis.call("ZADD", parking.queue, due, event)
+    if parking.order then
         -- The order of the stream: exact up to 2048 entries a millisecond.
-        redis.call("ZADD", keys.order, tonumber(born) * 2048 + math.min(2047, tonumber(sequence)), event)
+        redis.call("ZADD", parking.order, tonumber(born) * 2048 + math.min(2047, tonumber(sequence)), event)
     end
-    return true
+    return entered
 end
 
--- One delivery of several: noted, so that a crash doesn't repeat it. Its entry stays pending.
-local function park_note(settled, subscription)
-    redis.call("SADD", settled, subscription)
+-- One delivery of several: noted, so that a crash doesn't repeat it. Its entry stays pending. entered: of park_enter.
+local function park_note(parking, entered, settled)
+    if entered then entered.settled = settled end
+    redis.call("SADD", settled, parking.subscription)
     redis.call("PEXPIRE", settled, SETTLED_KEPT_MS)
+end
+
+local function take_back(parking, entered)
+    if redis.pcall("HDEL", parking.parked, entered.event) ~= 1 then return end -- then it stays as a whole
+    redis.pcall("ZREM", parking.queue, entered.event)
+    if parking.order then redis.pcall("ZREM", parking.order, entered.event) end
+    if entered.settled then redis.pcall("SREM", entered.settled, parking.subscription) end
+    if entered.message and redis.pcall("HINCRBY", entered.message, "refs", -1) == 0 then
+        redis.pcall("DEL", entered.message)
+    end
+end
+
+-- All of `write` or nothing of what it entered: when a command of it is refused (a right taken away, a key of another
+-- type) the queue must not keep what its entry, still pending, will bring once more. Returns the error, or nil.
+local function park_whole(parking, write)
+    parking.entered = {}
+    local is_done, failure = pcall(write)
+    if is_done then return nil end
+    for _, entered in ipairs(parking.entered) do take_back(parking, entered) end
+    if parking.counted then redis.pcall("HINCRBY", parking.totals, "parked", -parking.counted) end
+    return type(failure) == "table" and failure or redis.error_reply(failure)
+end
+
+-- What was entered becomes due, unless wait_until is nil (paused), and counts.
+local function park_announce(parking, due, wait_until)
+    local count = #parking.entered
+    if count == 0 then return end
+    redis.call("HINCRBY", parking.totals, "parked", count)
+    parking.counted = count
+    if wait_until then redis.call("ZADD", parking.due, "LT", math.max(due, wait_until), parking.subscription) end
 end

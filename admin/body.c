@@ -135,7 +135,7 @@ bool body_decode_string(struct span raw, struct text *out)
     size_t end = raw.size - 1;
     size_t i = 1;
     while (i < end) {
-        const char *escape = memchr(raw.data + i, '\\', end - i);
+        const char *escape = span_find((struct span){raw.data + i, end - i}, '\\');
         size_t plain = escape ? (size_t)(escape - raw.data) - i : end - i;
         text_append(out, raw.data + i, plain);
         i += plain;
@@ -245,7 +245,7 @@ bool body_read_string(const struct body *body, const char *name, struct text *ou
         field_errors_add(errors, name, out->failed ? "is too long" : "must be a string");
         return false;
     }
-    if (out->size > 0 && memchr(out->data, '\0', out->size)) {
+    if (span_find(text_span(out), '\0')) {
         field_errors_add(errors, name, "must not contain a NUL character");
         return false;
     }

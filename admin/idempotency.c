@@ -117,12 +117,8 @@ static void replay(struct exchange *exchange, struct span head, struct span body
 static void answer_from(struct exchange *exchange, const struct idempotency *idempotency,
                         struct span stored)
 {
-    const char *end = memchr(stored.data, '\n', stored.size);
-    size_t head_size = end ? (size_t)(end - stored.data) : stored.size;
-    struct span head = {.data = stored.data, .size = head_size};
-    struct span body = {.data = stored.data + head_size + (end ? 1 : 0),
-                        .size = stored.size - head_size - (end ? 1 : 0)};
-    struct span state = {0}, body_digest = {0};
+    struct span head = {0}, state = {0}, body_digest = {0};
+    span_next(&stored, '\n', &head); // what is left is the body
     span_next(&head, ' ', &state);
     span_next(&head, ' ', &body_digest);
     if (!span_equals_text(body_digest, idempotency->body_digest)) {
@@ -134,7 +130,7 @@ static void answer_from(struct exchange *exchange, const struct idempotency *ide
         problem_set(exchange->response, 409,
                     "A request with this Idempotency-Key is being handled.");
     } else {
-        replay(exchange, head, body);
+        replay(exchange, head, stored);
     }
 }
 

@@ -8,7 +8,7 @@
 // Takes the text up to the next '/' from *rest, and that '/'.
 static struct span take_segment(struct span *rest)
 {
-    const char *end = rest->size > 0 ? memchr(rest->data, '/', rest->size) : NULL;
+    const char *end = span_find(*rest, '/');
     size_t size = end ? (size_t)(end - rest->data) : rest->size;
     struct span segment = {.data = rest->data, .size = size};
     size_t taken = end ? size + 1 : size;

@@ -27,9 +27,7 @@ struct bench_receiver {
 // The digits behind `name` in *rest, which is moved behind them.
 static bool take_number(struct span *rest, struct span name, uint64_t *number)
 {
-    if (rest->size < name.size)
-        return false;
-    const char *at = memmem(rest->data, rest->size, name.data, name.size);
+    const char *at = span_find_part(*rest, name);
     if (!at)
         return false;
     struct span digits = {at + name.size, 0};

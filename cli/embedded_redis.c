@@ -242,9 +242,7 @@ static bool is_own(struct redis_client *client, pid_t pid)
     struct redis_command *command = redis_command_create("INFO");
     redis_command_add_text(command, "server");
     redis_reply *reply = redis_client_call(client, &command);
-    struct span info = redis_reply_span(reply);
-    bool is_found =
-        info.size > 0 && memmem(info.data, info.size, expected, strlen(expected)) != NULL;
+    bool is_found = span_find_part(redis_reply_span(reply), span_of(expected)) != NULL;
     redis_client_free_reply(&reply);
     return is_found;
 }

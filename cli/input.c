@@ -74,7 +74,7 @@ bool input_parse_address(const char *given, char host[INPUT_HOST_SIZE], uint16_t
         return false;
     if (name.size > 2 && name.data[0] == '[' && name.data[name.size - 1] == ']')
         name = (struct span){name.data + 1, name.size - 2};
-    else if (name.size > 0 && memchr(name.data, ':', name.size))
+    else if (span_find(name, ':'))
         return false; // IPv6 needs brackets
     if (name.size == 0 || span_equals_text(name, "localhost"))
         name = SPAN("127.0.0.1");

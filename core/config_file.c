@@ -71,7 +71,7 @@ static char *on_line_wanted(char *out, int out_size, void *stream)
     if (size < 0)
         return NULL;
     reader->line_number++;
-    if (size >= out_size || memchr(reader->line, '\0', (size_t)size)) {
+    if (size >= out_size || span_find((struct span){reader->line, (size_t)size}, '\0')) {
         fail(reader, reader->line_number,
              "a line may have at most %d bytes and no NUL; go on in a next line that begins with a space",
              out_size - 2);

@@ -76,13 +76,13 @@ static bool check_redis_url(struct span text, char rule[CONFIG_RULE_SIZE])
 
 static bool check_listen(struct span text, char rule[CONFIG_RULE_SIZE])
 {
-    const char *colon = text.size ? memrchr(text.data, ':', text.size) : NULL;
+    const char *colon = span_find_last(text, ':');
     size_t host_size = colon ? (size_t)(colon - text.data) : 0;
     struct span port = {.data = colon ? colon + 1 : NULL,
                         .size = colon ? text.size - host_size - 1 : 0};
     uint64_t number;
     bool is_bracketed = host_size > 2 && text.data[0] == '[' && text.data[host_size - 1] == ']';
-    bool has_inner_colon = host_size && memchr(text.data, ':', host_size);
+    bool has_inner_colon = span_find((struct span){text.data, host_size}, ':');
     if (host_size == 0 || host_size > 255 || !is_printable(text, false) ||
         (has_inner_colon && !is_bracketed) || !span_to_uint64(port, &number) || number > UINT16_MAX)
         return refuse(rule, "expected address:port, as 127.0.0.1:8080 or [::1]:8080");

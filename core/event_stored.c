@@ -86,7 +86,7 @@ static bool read_property(struct span name, struct span value, struct event *eve
 // The next line, without its end; false when there is no whole one.
 static bool take_line(struct span *rest, struct span *line)
 {
-    return rest->size > 0 && memchr(rest->data, '\n', rest->size) && span_next(rest, '\n', line);
+    return span_find(*rest, '\n') && span_next(rest, '\n', line);
 }
 
 static bool read_stored(struct span stored, struct event *event)

@@ -92,8 +92,7 @@ static bool split(struct span line, struct span *id, struct span *base64)
             continue;
         *id = (struct span){.data = line.data, .size = i};
         *base64 = span_trim((struct span){.data = line.data + i, .size = line.size - i});
-        return base64->size > 0 && !memchr(base64->data, ' ', base64->size) &&
-               !memchr(base64->data, '\t', base64->size);
+        return base64->size > 0 && !span_find(*base64, ' ') && !span_find(*base64, '\t');
     }
     return false;
 }

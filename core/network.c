@@ -84,7 +84,7 @@ static const char *parse_network(struct span item, struct network *network)
 {
     char address[ITEM_TEXT_SIZE];
     struct span address_text = item;
-    bool has_prefix = item.size > 0 && memchr(item.data, '/', item.size);
+    bool has_prefix = span_find(item, '/');
     if (has_prefix)
         span_next(&item, '/', &address_text);
     *network = (struct network){0};

@@ -19,7 +19,7 @@ static bool parse_port(struct span text, uint16_t *port)
 static bool parse_range(struct span item, struct port_range *range)
 {
     struct span first = item;
-    bool is_range = item.size > 0 && memchr(item.data, '-', item.size);
+    bool is_range = span_find(item, '-');
     if (is_range)
         span_next(&item, '-', &first);
     return parse_port(span_trim(first), &range->first) &&

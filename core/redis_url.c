@@ -92,15 +92,15 @@ static bool decode(struct span text, char *out, size_t out_size)
 static bool parse_login(struct parser *parser)
 {
     struct span rest = parser->rest;
-    const char *path = rest.size ? memchr(rest.data, '/', rest.size) : NULL;
+    const char *path = span_find(rest, '/');
     size_t size = path ? (size_t)(path - rest.data) : rest.size;
-    const char *at = size ? memrchr(rest.data, '@', size) : NULL;
+    const char *at = span_find_last((struct span){rest.data, size}, '@');
     if (!at)
         return true;
     struct span login = {.data = rest.data, .size = (size_t)(at - rest.data)};
     parser->rest.data = at + 1;
     parser->rest.size -= login.size + 1;
-    const char *colon = login.size ? memchr(login.data, ':', login.size) : NULL;
+    const char *colon = span_find(login, ':');
     if (!colon)
         return fail(parser, "before the @ it needs user:password or :password");
     struct span user = {.data = login.data, .size = (size_t)(colon - login.data)};
@@ -148,13 +148,13 @@ static bool parse_host(struct parser *parser, struct span text)
     parser->url.port = parser->is_sentinel ? DEFAULT_SENTINEL_PORT : DEFAULT_PORT;
     const char *end; // of the host, where ":port" may begin
     if (text.size > 0 && text.data[0] == '[') {
-        const char *bracket = memchr(text.data, ']', text.size);
+        const char *bracket = span_find(text, ']');
         if (!bracket)
             return fail(parser, "the IPv6 address has no closing bracket");
         host = (struct span){.data = text.data + 1, .size = (size_t)(bracket - text.data) - 1};
         end = bracket + 1;
     } else {
-        const char *colon = text.size ? memchr(text.data, ':', text.size) : NULL;
+        const char *colon = span_find(text, ':');
         end = colon ? colon : text.data + text.size;
         host.size = (size_t)(end - text.data);
     }

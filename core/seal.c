@@ -66,7 +66,7 @@ static void format_aad(const struct seal_key *key, const struct seal_place *plac
                                  place->subscription, place->field};
     text_init(aad, AAD_MAX_BYTES);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        assert(parts[i].size == 0 || !memchr(parts[i].data, '\0', parts[i].size));
+        assert(!span_find(parts[i], '\0'));
         text_append_span(aad, parts[i]);
         text_append_char(aad, '\0');
     }

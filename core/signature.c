@@ -255,7 +255,7 @@ static struct part parse_part(struct span text, enum secret_kind kind)
 {
     struct part part = {0};
     struct span version;
-    bool has_comma = text.size > 0 && memchr(text.data, ',', text.size);
+    bool has_comma = span_find(text, ',');
     if (!has_comma || !span_next(&text, ',', &version) || version.size == 0 || text.size == 0)
         return part;
     bool is_hmac = span_equals_text(version, "v1");

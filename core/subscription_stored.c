@@ -87,7 +87,7 @@ static bool open_value(void *arg, const char *field, cJSON *value)
         return true;
     text_init_secret(&plain, stored.size);
     opening->result = vault_open(opening->vault, opening->id, field, stored, &plain, opening->why);
-    if (opening->result == VAULT_OK && plain.size > 0 && memchr(plain.data, '\0', plain.size))
+    if (opening->result == VAULT_OK && span_find(text_span(&plain), '\0'))
         opening->result = VAULT_BROKEN;
     if (opening->result == VAULT_OK) {
         memcpy(value->valuestring, text_string(&plain), plain.size + 1);

@@ -80,11 +80,28 @@ bool span_is_printable(struct span a)
     return true;
 }
 
+const char *span_find(struct span a, char c)
+{
+    return a.size > 0 ? memchr(a.data, c, a.size) : NULL;
+}
+
+const char *span_find_last(struct span a, char c)
+{
+    return a.size > 0 ? memrchr(a.data, c, a.size) : NULL;
+}
+
+const char *span_find_part(struct span a, struct span part)
+{
+    if (part.size == 0 || part.size > a.size)
+        return NULL;
+    return memmem(a.data, a.size, part.data, part.size);
+}
+
 bool span_next(struct span *rest, char separator, struct span *part)
 {
     if (rest->size == 0)
         return false;
-    const char *end = memchr(rest->data, separator, rest->size);
+    const char *end = span_find(*rest, separator);
     if (!end) {
         *part = *rest;
         *rest = (struct span){.data = rest->data + rest->size};
@@ -150,7 +167,7 @@ bool span_copy(struct span a, char *out, size_t out_size)
     out[0] = '\0';
     if (a.size == 0)
         return true;
-    if (a.size >= out_size || memchr(a.data, '\0', a.size))
+    if (a.size >= out_size || span_find(a, '\0'))
         return false;
     memcpy(out, a.data, a.size);
     out[a.size] = '\0';

@@ -64,9 +64,10 @@ static bool check_authority(struct span text, char error[URL_ERROR_SIZE])
         size++;
     if (size == 0)
         return refuse(error, "the URL has no host");
-    if (memchr(text.data, '@', size))
+    text.size = size;
+    if (span_find(text, '@'))
         return refuse(error, "the URL must not have a user name or password; use a header instead");
-    if (memchr(text.data, '%', size))
+    if (span_find(text, '%'))
         return refuse(error, "the URL's host must not have a zone id or percent-encoding");
     for (size_t i = 0; i < size; i++) {
         if ((unsigned char)text.data[i] >= 0x80)

@@ -15,7 +15,7 @@ struct span {
 };
 
 #define SPAN(literal) ((struct span){.data = (literal), .size = sizeof(literal) - 1})
-#define SPAN_FMT(span) (int)(span).size, (span).data // for "%.*s"
+#define SPAN_FMT(span) (int)(span).size, (span).data ? (span).data : "" // for "%.*s"
 
 struct span span_of(const char *text); // NULL gives an empty span
 bool span_equals(struct span a, struct span b);
@@ -24,6 +24,12 @@ bool span_equals_ignoring_case(struct span a, struct span b); // ASCII only
 bool span_starts_with(struct span a, struct span prefix);
 struct span span_trim(struct span a);  // ASCII space and tab at both ends
 bool span_is_printable(struct span a); // ASCII without control characters: fit for a terminal
+
+// Where it stands first, or last; NULL if it doesn't. In an empty span nothing is found, also where data is NULL, which
+// memchr and its kind may not be given: so these stand in their place everywhere. An empty `part` is never found.
+const char *span_find(struct span a, char c);
+const char *span_find_last(struct span a, char c);
+const char *span_find_part(struct span a, struct span part);
 
 // Cuts the next part of *rest up to `separator`; false when nothing is left.
 // "a,,b" gives "a", "", "b"; an empty *rest gives nothing, so "a," gives only "a".

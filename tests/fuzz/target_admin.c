@@ -79,7 +79,7 @@ static void check_event(const redisReply *words)
     FUZZ_CHECK(event);
     for (size_t i = 0; i + 1 < count; i += 2) {
         if (span_equals_text(fields[i], "data") && !event_is_own(event->type))
-            FUZZ_CHECK(memmem(run.body.data, run.body.size, fields[i + 1].data, fields[i + 1].size));
+            FUZZ_CHECK(span_find_part(run.body, fields[i + 1]));
     }
     event_destroy(&event);
 }
@@ -129,7 +129,7 @@ static void add_queries(struct span text)
     struct span item;
     while (run.query_count < QUERIES_MAX && span_next(&text, '&', &item)) {
         struct span name = {0};
-        bool has_value = item.size > 0 && memchr(item.data, '=', item.size);
+        bool has_value = span_find(item, '=');
         span_next(&item, '=', &name);
         run.names[run.query_count] = span_duplicate(name);
         run.values[run.query_count++] = has_value ? span_duplicate(item) : NULL;

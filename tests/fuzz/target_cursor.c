@@ -35,7 +35,8 @@ static enum store_result fetch(struct store_walk *walk, uint32_t shard,
 static bool offer(struct store_walk *walk, const struct store_row *row)
 {
     (void)walk;
-    FUZZ_CHECK(memchr(row->position.member, '\0', sizeof row->position.member));
+    FUZZ_CHECK(strnlen(row->position.member, sizeof row->position.member) <
+               sizeof row->position.member);
     return true;
 }
 

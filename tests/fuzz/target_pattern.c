@@ -21,10 +21,10 @@ static bool naive_glob(struct span pattern, struct span type)
 
 static bool naive_is_word(struct span text)
 {
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:/-";
+    static const struct span letters =
+        SPAN("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:/-");
     for (size_t i = 0; i < text.size; i++) {
-        if (!memchr(letters, text.data[i], sizeof letters - 1))
+        if (!span_find(letters, text.data[i]))
             return false;
     }
     return true;

@@ -49,7 +49,7 @@ static void expect_line(struct expected *expected, struct span line, long status
     size_t size = line.size;
     while (size > 0 && (line.data[size - 1] == '\r' || line.data[size - 1] == '\n'))
         size--;
-    bool has_nul = size > 0 && memchr(line.data, '\0', size);
+    bool has_nul = span_find((struct span){line.data, size}, '\0');
     text[size] = '\0';
     expected->head_bytes += line.size;
     if (expected->head_bytes > 65536) {
@@ -78,7 +78,7 @@ static void take_lines(struct response *response, struct attempt_result *result,
 {
     long status = 0;
     while (head.size > 0 && !expected->is_too_large) {
-        const char *end = memchr(head.data, '\n', head.size);
+        const char *end = span_find(head, '\n');
         struct span line = {head.data, end ? (size_t)(end - head.data) + 1 : head.size};
         head.data += line.size;
         head.size -= line.size;

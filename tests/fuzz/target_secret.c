@@ -109,7 +109,7 @@ void fuzz_one(struct span input)
     if (!secret_parse_public(text, &secret, &why))
         FUZZ_CHECK(why && is_wiped(&secret));
     check_base64(text);
-    const char *underscore = text.size ? memchr(text.data, '_', text.size) : NULL;
+    const char *underscore = span_find(text, '_');
     if (underscore)
         check_base64((struct span){.data = underscore + 1,
                                    .size = (size_t)(text.data + text.size - underscore) - 1});

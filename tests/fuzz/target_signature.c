@@ -68,8 +68,8 @@ static bool may_be_well_formed(struct span header)
         return false;
     while (span_next(&header, ' ', &part)) {
         struct span version;
-        if (part.size == 0 || !memchr(part.data, ',', part.size) ||
-            !span_next(&part, ',', &version) || version.size == 0 || part.size == 0)
+        if (!span_find(part, ',') || !span_next(&part, ',', &version) || version.size == 0 ||
+            part.size == 0)
             return false;
         for (size_t i = 0; i < part.size; i++) {
             if (!is_digit_of_base64(part.data[i]) &&

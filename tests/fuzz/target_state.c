@@ -24,7 +24,8 @@ static void check_accepted(const struct delivery *delivery)
     FUZZ_CHECK(delivery->last_status >= 0 && delivery->last_status <= 9999);
     FUZZ_CHECK(is_time(delivery->first_attempt_ms) && is_time(delivery->last_attempt_ms) &&
                is_time(delivery->born_ms));
-    FUZZ_CHECK(memchr(delivery->last_error, '\0', sizeof delivery->last_error));
+    FUZZ_CHECK(strnlen(delivery->last_error, sizeof delivery->last_error) <
+               sizeof delivery->last_error);
     FUZZ_CHECK(fuzz_is_printable(delivery->last_error) && !strchr(delivery->last_error, ' '));
     int size = snprintf(written, sizeof written,
                         "%" PRIu32 " %" PRId64 " %" PRId64 " %" PRId32 " %s %" PRId64 " -",

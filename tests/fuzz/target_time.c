@@ -33,7 +33,7 @@ static void check_date(struct span text, int64_t now_s)
 static void check_century(struct span text, int64_t now_s)
 {
     int64_t seconds;
-    bool is_rfc850 = text.size > 6 && memchr(text.data, '-', text.size);
+    bool is_rfc850 = text.size > 6 && span_find(text, '-');
     if (is_rfc850 && now_s >= 0 && now_s < YEAR_10000_S - INT64_C(101) * 366 * 86400 &&
         timestamp_parse_http_date(text, now_s, &seconds))
         FUZZ_CHECK(seconds <= now_s + INT64_C(50) * 366 * 86400 &&

@@ -150,7 +150,7 @@ void fuzz_one(struct span input)
 {
     struct url url;
     char error[URL_ERROR_SIZE];
-    const char *end = input.size ? memchr(input.data, FUZZ_SEPARATOR, input.size) : NULL;
+    const char *end = span_find(input, FUZZ_SEPARATOR);
     size_t size = end ? (size_t)(end - input.data) : input.size;
     char *copy = malloc(size ? size : 1); // exactly, so that a read beyond it is found
     if (size > 0)

@@ -127,9 +127,15 @@ class Confinement(LintTest):
 class Banned(LintTest):
     def test_calls(self):
         for name in ("strcpy strcat sprintf vsprintf strtok atoi atol atof gets rand srand localtime gmtime ctime asctime "
-                     "strerror tmpnam mktemp system").split():
+                     "strerror tmpnam mktemp system memchr memrchr rawmemchr memmem").split():
             with self.subTest(name=name):
                 self.assert_fails("banned", "core/a.c", f"int f(void)\n{{\n    return (int){name} (1);\n}}\n", 3)
+
+    def test_the_owner(self):
+        text = "int f(void)\n{\n    return memchr(a, b, c) != memrchr(a, b, c);\n}\n"
+        self.assert_passes("banned", "core/text.c", text)
+        self.assert_fails("banned", "core/text.c", "int x = atoi(a);\n")
+        self.assertEqual(self.found("banned", {"tests/fuzz/target_a.c": text}), [("tests/fuzz/target_a.c", 3)] * 2)
 
     def test_what_only_looks_like_one(self):
         self.assert_passes("banned", "core/a.c", """

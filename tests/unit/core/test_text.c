@@ -41,6 +41,73 @@ TEST(span_trim)
     CHECK(span_trim((struct span){0}).size == 0);
 }
 
+TEST(span_find)
+{
+    static const struct {
+        const char *text;
+        int first, last; // of "x"; -1: nowhere
+    } cases[] = {
+        {"", -1, -1}, {"a", -1, -1}, {"x", 0, 0}, {"xx", 0, 1}, {"axbxc", 1, 3}, {"abx", 2, 2},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct span text = span_of(cases[i].text);
+        const char *first = span_find(text, 'x');
+        const char *last = span_find_last(text, 'x');
+        CHECK_ROW(cases[i].first < 0 ? !first : first == text.data + cases[i].first, text.data);
+        CHECK_ROW(cases[i].last < 0 ? !last : last == text.data + cases[i].last, text.data);
+    }
+    struct span bytes = SPAN("a\0\xff\0x");
+    CHECK(span_find(bytes, '\0') == bytes.data + 1 && span_find_last(bytes, '\0') == bytes.data + 3);
+    CHECK(span_find(bytes, '\xff') == bytes.data + 2);
+    bytes.size = 4;
+    CHECK(!span_find(bytes, 'x') && !span_find_last(bytes, 'x')); // not beyond its end
+}
+
+TEST(span_find_part)
+{
+    static const struct {
+        const char *text, *part;
+        int at; // -1: nowhere
+    } cases[] = {
+        {"", "a", -1},     {"a", "", -1},        {"", "", -1},      {"a", "a", 0},
+        {"a", "ab", -1},   {"aab", "ab", 1},     {"abab", "ab", 0}, {"abc", "bd", -1},
+        {"ab", "abc", -1}, {"xyzabc", "abc", 3},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct span text = span_of(cases[i].text);
+        const char *at = span_find_part(text, span_of(cases[i].part));
+        CHECK_ROW(cases[i].at < 0 ? !at : at == text.data + cases[i].at, text.data);
+    }
+    struct span bytes = SPAN("a\0b");
+    CHECK(span_find_part(bytes, SPAN("\0b")) == bytes.data + 1);
+    bytes.size = 2;
+    CHECK(!span_find_part(bytes, SPAN("\0b")));
+}
+
+// Nothing is what a reply of Redis that is no string gives. With the sanitizers this ends where a libc function is given
+// it that may not be.
+TEST(nothing_is_a_span_too)
+{
+    struct span nothing = {0};
+    struct span part;
+    char out[4] = "xxx";
+    CHECK(!span_find(nothing, '\0') && !span_find(nothing, 'x') && !span_find_last(nothing, 'x'));
+    CHECK(!span_find_part(nothing, SPAN("x")) && !span_find_part(nothing, nothing));
+    CHECK(!span_find_part(SPAN("x"), nothing));
+    CHECK(!span_next(&nothing, ',', &part));
+    CHECK(span_copy(nothing, out, sizeof out) && out[0] == '\0');
+    char *copy = span_duplicate(nothing);
+    CHECK(copy && copy[0] == '\0');
+    free(copy);
+    CHECK(span_equals(nothing, SPAN("")) && span_starts_with(SPAN("x"), nothing));
+    struct text text;
+    text_init(&text, 10);
+    text_append_span(&text, nothing);
+    text_append_format(&text, "[%.*s]", SPAN_FMT(nothing));
+    CHECK_STR(text_string(&text), "[]");
+    text_fini(&text);
+}
+
 TEST(span_next)
 {
     static const struct {

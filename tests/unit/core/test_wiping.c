@@ -27,11 +27,12 @@ static int found;
 
 static void look_into(const void *memory)
 {
-    size_t size = malloc_usable_size((void *)(uintptr_t)memory);
+    struct span bytes = {memory, malloc_usable_size((void *)(uintptr_t)memory)};
     is_watching = false;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        found += memmem(memory, size, texts[i], strlen(texts[i])) != NULL;
-    found += secret.size > 0 && memmem(memory, size, secret.bytes, secret.size) != NULL;
+        found += span_find_part(bytes, span_of(texts[i])) != NULL;
+    struct span key = {(const char *)secret.bytes, secret.size};
+    found += span_find_part(bytes, key) != NULL;
     is_watching = true;
 }
 

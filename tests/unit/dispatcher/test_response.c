@@ -17,7 +17,7 @@ static enum response_line take(const char *text)
     long status = 0;
     enum response_line kind = RESPONSE_LINE;
     while (rest.size > 0) {
-        size_t size = (size_t)((const char *)memchr(rest.data, '\n', rest.size) - rest.data) + 1;
+        size_t size = (size_t)(span_find(rest, '\n') - rest.data) + 1;
         struct span line = {rest.data, size};
         rest.data += size;
         rest.size -= size;

@@ -259,10 +259,11 @@ static void on_reply(redisAsyncContext *context, void *data, void *privdata)
     bool is_replica = redis_reply_has_code(reply, "READONLY");
     link->last_reply_ms = uv_now(link->loop);
     list_remove(&link->sent, request);
-    if (reply)
-        FAULT_POINT_COMMAND(request->command, "after_reply");
-    if (!evaluate_unknown_script(link, request, reply))
+    if (!evaluate_unknown_script(link, request, reply)) { // else it hasn't run yet
+        if (reply)
+            FAULT_POINT_COMMAND(request->command, "after_reply");
         judge_reply(link, request, reply);
+    }
     if (is_replica && link->state == LINK_UP)
         redis_link_drop(link, "READONLY: connected to a replica");
 }

@@ -109,9 +109,12 @@ static enum store_result put(struct store *store, const char *id, struct span te
     redis_reply *reply = NULL;
     store_add_key(store, command, 0, KEY_SUBSCRIPTIONS, (struct span){0});
     store_add_key(store, command, 0, KEY_CHANGES, (struct span){0});
+    store_add_key(store, command, 0, KEY_EVENTS, (struct span){0});
     redis_command_add_text(command, id);
     redis_command_add_span(command, text);
     redis_command_add_span(command, expected);
+    for (int i = 0; i < 3; i++) // who changes it here knows: no event tells of it
+        redis_command_add_text(command, "");
     enum store_result result = store_call(store, &command, &reply);
     *is_put = redis_reply_int(reply) == 1;
     redis_client_free_reply(&reply);

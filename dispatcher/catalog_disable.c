@@ -15,17 +15,14 @@
 
 enum { TRIES_MAX = 5 };
 
-static void announce_disabled(struct catalog *catalog, const struct subscription *disabled)
+static bool does_any_ask(struct catalog *catalog, const char *tenant)
 {
     struct entry *entry, *next;
-    HASH_ITER (hh, catalog->by_id, entry, next) {
-        if (!subscription_wants(entry->subscription, span_of(disabled->tenant),
-                                SPAN(OWN_EVENT_SUBSCRIPTION_DISABLED)))
-            continue;
-        own_events_subscription_disabled(catalog->options.engine, catalog->options.commands,
-                                         disabled);
-        return;
-    }
+    HASH_ITER (hh, catalog->by_id, entry, next)
+        if (subscription_wants(entry->subscription, span_of(tenant),
+                               SPAN(OWN_EVENT_SUBSCRIPTION_DISABLED)))
+            return true;
+    return false;
 }
 
 // A subscription on its way to being disabled: what it was, what it becomes.
@@ -117,9 +114,12 @@ static void send_disabled(struct disabling *disabling, struct span expected)
         struct redis_command *command = redis_command_create_script(SCRIPT_SUBSCRIPTION_PUT);
         catalog_add_key(catalog, command, KEY_SUBSCRIPTIONS);
         catalog_add_key(catalog, command, KEY_CHANGES);
+        catalog_add_key(catalog, command, KEY_EVENTS);
         redis_command_add_text(command, id);
         redis_command_add_span(command, text_span(&stored));
         redis_command_add_span(command, expected);
+        own_events_add_disabling(command, disabling->to,
+                                 does_any_ask(catalog, disabling->to->tenant));
         redis_link_send_reliably(catalog->options.commands, &command, on_disabled, disabling);
         // Ours at once; the answer comes back as a change too.
         catalog_put(catalog, span_of(id), text_span(&stored));
@@ -147,6 +147,5 @@ void catalog_disable(struct catalog *catalog, const char *id, const char *reason
         return;
     }
     log_warn("subscription disabled", LOG_STR("subscription", id), LOG_STR("reason", reason));
-    announce_disabled(catalog, disabling->to);
     fetch(disabling);
 }

@@ -164,10 +164,8 @@ static void on_claimed(void *arg, redis_reply *reply)
         bool has_more = claim->lane->is_ordered ? found > 0 : found == claim->slots && wait_ms == 0;
         lanes_on_breaker(lanes, claim->lane, claim->shard,
                          breaker_parse_state(redis_reply_span(redis_reply_at(reply, 2))));
-        if (redis_reply_int(redis_reply_at(reply, 3)) == 1) {
+        if (redis_reply_int(redis_reply_at(reply, 3)) == 1)
             metrics_add(METRIC_BREAKERS_TO_CLOSED, 1);
-            own_events_subscription_recovered(claims->worker, claim->lane->id, claim->shard);
-        }
         lanes_on_claimed(lanes, claim->lane, claim->shard, has_more);
         if (wait_ms >= 0 && !has_more)
             worker_hint_due(claims->worker, claim->shard, wait_ms);
@@ -225,9 +223,10 @@ struct redis_command *claims_claim_command(struct claims *claims, const struct c
     claims_add_key(claims, command, order->shard, KEY_HEALTH, order->id);
     claims_add_key(claims, command, order->shard, KEY_OPEN, "");
     claims_add_key(claims, command, order->shard, KEY_BREAKERS, "");
-    if (is_ordered && is_live) {
+    if (is_ordered && is_live)
         claims_add_key(claims, command, order->shard, KEY_ORDER, order->id);
-        claims_add_key(claims, command, order->shard, KEY_EVENTS, "");
+    claims_add_key(claims, command, order->shard, KEY_EVENTS, "");
+    if (is_ordered && is_live) {
         claims_add_key(claims, command, order->shard, KEY_FANNED, "");
         claims_add_key(claims, command, order->shard, KEY_FANNED_TO, "");
     }
@@ -241,6 +240,7 @@ struct redis_command *claims_claim_command(struct claims *claims, const struct c
     else
         redis_command_add_int(command,
                               is_live ? lanes_max_age_ms(claims->worker->lanes, subscription) : -1);
+    own_events_add_recovery(command, claims->worker, subscription);
     return command;
 }
 

@@ -43,9 +43,8 @@ struct delivery {
     struct delivery *next_young, *previous_young; // the youngest attempts of the worker, by start
     int64_t started_ms;                           // mono
     bool is_young, is_aged;
-    bool ends_call;   // fresh, parking in its turn: the last of its script call
-    bool has_arrived; // claimed, and answered with a 2xx
-    bool was_full;    // its lane's limit was in use when it started
+    bool ends_call; // fresh, parking in its turn: the last of its script call
+    bool was_full;  // its lane's limit was in use when it started
     // claimed
     struct event *own_event;
     char lease[LEASE_SIZE];

@@ -11,7 +11,6 @@
 
 #include "claims.h"
 #include "lanes_internal.h"
-#include "own_events.h"
 #include "petrel/clock.h"
 #include "petrel/log.h"
 #include "petrel/metrics.h"
@@ -98,8 +97,6 @@ static void on_told(void *arg, const char *subscription, uint32_t shard,
         lane->has_failures = false;
         lane->told_ms = clock_mono_ms();
         lanes_on_breaker(lanes, lane, shard, answer->breaker);
-        if (answer->flag)
-            own_events_subscription_recovered(lanes->worker, subscription, shard);
     }
     worker_check_drained(lanes->worker);
 }
@@ -133,12 +130,6 @@ void lanes_on_answer(struct lanes *lanes, const struct delivery *delivery,
     HASH_FIND_STR(lanes->by_id, delivery->subscription_id, lane);
     if (lane)
         lanes_on_breaker(lanes, lane, delivery->event->shard, answer->breaker);
-    if (!answer->flag)
-        return;
-    // What the flag says depends on what was told: a finished delivery closed the breaker, a failed one is hopeless.
-    if (delivery->has_arrived)
-        own_events_subscription_recovered(lanes->worker, delivery->subscription_id,
-                                          delivery->event->shard);
-    else
+    if (answer->is_hopeless)
         disable(lanes, delivery->subscription_id);
 }

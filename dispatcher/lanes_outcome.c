@@ -119,7 +119,6 @@ static void settle_arrived(struct lanes *lanes, struct lane *lane, struct delive
     struct worker *worker = lanes->worker;
     metrics_add(METRIC_DELIVERIES_DELIVERED, 1);
     if (delivery_is_claimed(delivery)) {
-        delivery->has_arrived = true;
         lane->has_failures = false; // finish.lua sets the count back
         ledger_finish(worker->ledger, delivery, on_claimed_moved, lanes);
         return;

@@ -23,7 +23,7 @@ struct ledger_answer {
     bool is_ours, is_refused;
     enum breaker_state breaker; // the subscription's, after the change
     int64_t wait_ms;            // until its queue may be looked at (open, or asked to wait); 0: now
-    bool flag; // finish: this closed the breaker; else: it has failed for so long that it is to be disabled
+    bool is_hopeless;           // it has failed for so long that it is to be disabled
 };
 
 // Called once Redis has the change; at teardown it isn't.

@@ -48,7 +48,7 @@ void ledger_read_answer(redis_reply *reply, struct ledger_answer *answer)
     *answer = (struct ledger_answer){
         .breaker = breaker_parse_state(redis_reply_span(redis_reply_at(reply, 1))),
         .wait_ms = redis_reply_int(redis_reply_at(reply, 2)),
-        .flag = redis_reply_int(redis_reply_at(reply, 3)) == 1,
+        .is_hopeless = redis_reply_int(redis_reply_at(reply, 3)) == 1,
     };
     read_result(answer, result);
     count_moves(redis_reply_span(redis_reply_at(reply, 4)));
@@ -95,14 +95,10 @@ static void on_moved(void *arg, redis_reply *reply)
     } else if (reply) { // there is none at teardown
         struct ledger_answer answer;
         ledger_read_answer(reply, &answer);
-        bool flag = answer.flag;
         for (size_t i = 0; i < move->count; i++) {
             redis_reply *result = redis_reply_at(reply, ANSWER_FIRST + i);
             if (result)
                 read_result(&answer, redis_reply_int(result));
-            // What the flag says has happened once.
-            answer.flag = flag && answer.is_ours;
-            flag = flag && !answer.is_ours;
             on_answered(move, move->deliveries[i], &answer);
         }
     }
@@ -278,9 +274,12 @@ void ledger_finish_many(struct ledger *ledger, const struct ledger_moves *moves)
     add_health_keys(command, ledger, first);
     add_key(command, ledger, first, KEY_DUE, "");
     add_key(command, ledger, first, KEY_ORDER, first->subscription_id);
+    add_key(command, ledger, first, KEY_EVENTS, "");
     for (size_t i = 0; i < moves->count; i++)
         add_key(command, ledger, first, KEY_MESSAGE, moves->deliveries[i]->event->id);
     redis_command_add_text(command, first->subscription_id);
+    own_events_add_recovery(command, ledger->worker,
+                            snapshot_find(ledger->worker->snapshot, first->subscription_id));
     for (size_t i = 0; i < moves->count; i++) {
         redis_command_add_text(command, moves->deliveries[i]->event->id);
         redis_command_add_text(command, moves->deliveries[i]->lease);
@@ -393,10 +392,13 @@ void ledger_tell_success(struct ledger *ledger, const char *subscription, uint32
         keys_format(keys, shard, KEY_BREAKERS, SPAN("")),
         keys_format(keys, shard, KEY_QUEUE, span_of(subscription)),
         keys_format(keys, shard, KEY_DUE, SPAN("")),
+        keys_format(keys, shard, KEY_EVENTS, SPAN("")),
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         redis_command_add_key(command, &names[i]);
     redis_command_add_text(command, subscription);
+    own_events_add_recovery(command, ledger->worker,
+                            snapshot_find(ledger->worker->snapshot, subscription));
     ledger->unanswered++;
     redis_link_send(ledger->worker->commands, &command, 0, on_told, telling);
 }

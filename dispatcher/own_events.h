@@ -6,21 +6,22 @@
 
 #include "delivery.h"
 #include "petrel/redis_command.h"
-#include "petrel/redis_link.h"
 
 #define OWN_EVENT_DELIVERY_DEAD "petrel.delivery.dead"
 #define OWN_EVENT_SUBSCRIPTION_RECOVERED "petrel.subscription.recovered"
 #define OWN_EVENT_SUBSCRIPTION_DISABLED "petrel.subscription.disabled"
 
-// Adds three words to a call of bury.lua: id, tenant and data of the event that tells of the death. The id is empty when no
-// subscription of the event's tenant asks for it.
+// Each adds three words to the call of a script that publishes the event together with what it tells of: id, tenant, data. The
+// id is empty when no subscription of the tenant asks for it.
+
+// To bury.lua.
 void own_events_add_death(struct redis_command *command, const struct worker *worker,
                           const struct delivery *delivery, const char *reason);
-// After its breaker has closed in a shard, if a subscription of its tenant asks for this.
-void own_events_subscription_recovered(const struct worker *worker, const char *subscription_id,
-                                       uint32_t shard);
-// The caller knows that somebody asks for it.
-void own_events_subscription_disabled(const struct engine *engine, struct redis_link *commands,
-                                      const struct subscription *subscription);
+// To a script that may close its breaker; NULL when it is no more.
+void own_events_add_recovery(struct redis_command *command, const struct worker *worker,
+                             const struct subscription *subscription);
+// To subscription_put.lua. The caller knows whether somebody asks for it.
+void own_events_add_disabling(struct redis_command *command,
+                              const struct subscription *subscription, bool is_wanted_by_any);
 
 #endif

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+-- @use own_event
 -- @use health
 -- A delivery is given up: fresh (from the stream) or leased (from the queue), it becomes a dead letter.
 -- KEYS: events, queue:<sub>, parked:<sub>, message:<event>, settled:<entry>, totals, dead, dead:<id>,
@@ -33,10 +34,7 @@ if place then
     redis.call("HSET", KEYS[8], "order", place)
     redis.call("ZREM", KEYS[12], ARGV[3])
 end
--- In the same script: whoever finds the dead letter finds that it was told.
-if ARGV[12] ~= "" then
-    redis.call("XADD", KEYS[1], "*", "type", "petrel.delivery.dead", "id", ARGV[12], "tenant", ARGV[13], "data", ARGV[14])
-end
+own_event(KEYS[1], "petrel.delivery.dead", ARGV[12], ARGV[13], ARGV[14])
 if is_leased then
     redis.call("HDEL", KEYS[3], ARGV[3])
     redis.call("ZREM", KEYS[2], ARGV[3])

@@ -1,11 +1,13 @@
 -- SPDX-License-Identifier: Apache-2.0
+-- @use own_event
 -- @use health
 -- @use claim
 -- Leases due deliveries of one subscription to the caller, as many as its breaker lets through: all when closed, one
 -- probe at a time when open (and those too old, to be buried), 2^stage a second when half open.
--- KEYS: queue:<sub>, due, parked:<sub>, health:<sub>, open, breakers
+-- KEYS: queue:<sub>, due, parked:<sub>, health:<sub>, open, breakers, events
 -- ARGV: 1 subscription, 2 at most how many, 3 lease ms, 4 lease token, 5 cap of the subscription,
---       6 ms after which a delivery is too old; -1: all are, whatever the breaker says
+--       6 ms after which a delivery is too old; -1: all are, whatever the breaker says,
+--       7 id, 8 tenant, 9 data of the event that tells of a recovery (id "": nobody asks for it)
 -- Returns {now ms, ms until the queue is to be looked at again (-1: empty), breaker, "1": it was closed now,
 -- event id, state, …}; a state is
 -- "<attempts> <first attempt ms> <last attempt ms> <last status> <last error> <born ms> <lease or ->".
@@ -13,7 +15,8 @@
 -- Removing comes first, because a script that has removed something may also write when Redis is full: what is
 -- parked must be able to leave, or a full Redis would stay full.
 redis.call("ZREM", KEYS[2], ARGV[1])
-local names = { health = KEYS[4], open = KEYS[5], breakers = KEYS[6], subscription = ARGV[1] }
+local names = { health = KEYS[4], open = KEYS[5], breakers = KEYS[6], subscription = ARGV[1],
+    events = KEYS[7], recovered = { ARGV[7], ARGV[8], ARGV[9] } }
 local now = health_clock()
 local health = health_read(names)
 local limit, wait, has_closed = tonumber(ARGV[2]), 0, 0

@@ -1,16 +1,19 @@
 -- SPDX-License-Identifier: Apache-2.0
+-- @use own_event
 -- @use health
 -- @use claim
 -- Leases the first delivery, in the order of the stream, of an ordered subscription; nothing while the first one is
 -- leased or waits for its retry. An entry that is pending and not fanned out yet may hold an earlier delivery: then
 -- nothing is leased either. `fanned` has the pending entries that are fanned out; all before `fanned_to` are.
 -- KEYS: queue:<sub>, due, parked:<sub>, health:<sub>, open, breakers, order:<sub>, events, fanned, fanned_to
--- ARGV: 1 subscription, 2 at most how many, 3 lease ms, 4 lease token, 5 cap, 6 group
+-- ARGV: 1 subscription, 2 at most how many, 3 lease ms, 4 lease token, 5 cap, 6 group,
+--       7 id, 8 tenant, 9 data of the event that tells of a recovery (id "": nobody asks for it)
 -- Returns the same as claim.lua.
 redis.call("ZREM", KEYS[2], ARGV[1])
 local ENTRIES_AT_ONCE = 500 -- looked at per call
 local SOON_MS = 20          -- until entries being fanned out are looked at again
-local names = { health = KEYS[4], open = KEYS[5], breakers = KEYS[6], subscription = ARGV[1] }
+local names = { health = KEYS[4], open = KEYS[5], breakers = KEYS[6], subscription = ARGV[1],
+    events = KEYS[8], recovered = { ARGV[7], ARGV[8], ARGV[9] } }
 local now = health_clock()
 local health = health_read(names)
 local result = { now, -1, health.state, 0 }

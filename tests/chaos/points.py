@@ -62,7 +62,6 @@ PLACES = {
     "attempt.after_send": ("load", 200),
     "attempt.after_answer": ("load", 200),
     "delivery.returned": ("load", 200),
-    "own_event.before_send": ("load", 1),
     "drain.stopped_reading": ("drain", 2),
     "drain.parked_waiting": ("drain", 2),
     "drain.aborted_attempts": ("abort", 1),

@@ -94,7 +94,7 @@ def _without_copy(bench):
 
 def _prepare(bench, name, gone):
     """What has to be so that this point is passed at all."""
-    if name.startswith(("subscription_put", "own_event")):  # both when it is disabled
+    if name.startswith("subscription_put"):
         bench.admin.call("POST", f"/v1/subscriptions/{gone}/resume")
         bench.client.xadd("petrel:events", {"type": GONE, "data": "1"})
     if name.startswith("wake"):

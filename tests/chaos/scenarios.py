@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 
 import faults
 import points
+import scenario_news
 import scenario_points
 import timed
 
 # The first word of a scenario's name → how the table calls it.
 KINDS = {
     "points": "death at every fault point",
+    "news": "death around what an event of petrel's own tells of",
     "storm": "kill -9 of one of three dispatchers, every second",
     "redis-always": "Redis killed, append-only file fsynced always",
     "redis-everysec": "Redis stopped, append-only file fsynced every second",
@@ -64,6 +66,7 @@ def _point_scenarios(is_long):
 def scenarios(is_long):
     made = list(_point_scenarios(is_long))
     made += [
+        Scenario("news", scenario_news.run_news, {}, {}),
         Scenario("storm", faults.storm, {"kills": 15, "rate": 400}, {"kills": 60, "rate": 1200}),
         Scenario("redis-always", faults.restart_redis, {"restarts": 4, "rate": 300, "aof": "always"},
                  {"restarts": 20, "rate": 900, "aof": "always"}),

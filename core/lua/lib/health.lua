@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The health of a subscription in one shard, shared by the fleet: counts of failures, and the circuit breaker.
--- Prepended to the scripts that say `-- @use health`. A hash, health:<sub>, with the fields
+-- Prepended to the scripts that say `-- @use health`, after own_event.lua where they may close a breaker. A hash,
+-- health:<sub>, with the fields
 --   state          open | half_open; absent: closed
 --   since          ms, when it came into this state
 --   failures       failed attempts in a row
@@ -15,7 +16,7 @@
 --                                                   ^ └─probe fails: longer interval      │
 --                                                   └──────────── failures ───────────────┘
 -- Those that aren't closed stand in the zset `open`, scored by `since`, negative while half open, so that each kind can
--- be counted; each change of state is told in the stream `breakers`, and to the caller.
+-- be counted; each change of state is told in the stream `breakers`, and to the caller; the recovery to subscribers, too.
 -- Nothing here writes before the script's own first write: a full Redis refuses that one, and nothing has happened.
 local HEALTH_NUMBERS = { "failures", "minute", "total", "failed", "interval", "probe_at", "stage", "stage_at",
     "used", "hold_until", "failing_since", "last_success", "last_failure", "since" }
@@ -23,7 +24,8 @@ local NEWS_KEPT = 1000
 local KEPT_MS = 30 * 86400000 -- after the last change
 local health_moves = {} -- the states that this call has put the breaker into
 
--- names: {health = key, open = key, breakers = key, subscription = id}
+-- names: {health = key, open = key, breakers = key, subscription = id}; where it may be closed also {events = key,
+-- recovered = {id, tenant, data of the event that tells of it; id "": nobody asks for it}}
 local function health_read(names)
     local values = redis.call("HMGET", names.health, "state", "probe", "probe_event", unpack(HEALTH_NUMBERS))
     local health = { state = values[1] or "closed", probe = values[2] or "", probe_event = values[3] or "" }
@@ -66,6 +68,7 @@ local function health_close(names, health, now)
         "used")
     redis.call("ZREM", names.open, names.subscription)
     health_tell(names, "closed", 0)
+    own_event(names.events, "petrel.subscription.recovered", unpack(names.recovered))
 end
 
 -- An attempt failed. report: "<successes told with it> <hold ms> <1: it counts as a failure, 0: only the hold>".
@@ -115,11 +118,10 @@ local function health_fail(names, report, policy_text, token)
 end
 
 -- Attempts succeeded: `leases` has their lease tokens as keys; nil for one that came straight from the stream.
--- Returns the health, and 1 when this closed the breaker (nothing waits, so no slow start is needed).
+-- Returns the health. When nothing waits, no slow start is needed: the breaker closes.
 local function health_succeed(names, queue, leases)
     local now = health_clock()
     local health = health_read(names)
-    local has_closed = 0
     if health.failures > 0 or health.failing_since > 0 or now - health.last_success > 60000 then
         redis.call("HSET", names.health, "failures", 0, "failing_since", 0, "last_success", now)
         redis.call("PEXPIRE", names.health, KEPT_MS)
@@ -134,9 +136,8 @@ local function health_succeed(names, queue, leases)
     end
     if health.state == "half_open" and redis.call("EXISTS", queue) == 0 then
         health_close(names, health, now)
-        has_closed = 1
     end
-    return health, has_closed
+    return health
 end
 
 -- A probe is under way: its lease is alive.
@@ -154,7 +155,8 @@ local function health_wait_until(health)
     return wait
 end
 
--- What a script that changed something answers: {1, state, ms to wait, flag, "states that it came into on the way"}.
-local function health_answer(result, health, now, flag)
-    return { result, health.state, math.max(0, health_wait_until(health) - now), flag, table.concat(health_moves, " ") }
+-- What a script that changed something answers: {1, state, ms to wait, 1: it is to be disabled, "states that it came into
+-- on the way"}.
+local function health_answer(result, health, now, is_hopeless)
+    return { result, health.state, math.max(0, health_wait_until(health) - now), is_hopeless, table.concat(health_moves, " ") }
 end

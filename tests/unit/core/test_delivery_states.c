@@ -81,8 +81,8 @@ static const char *reject(void)
 
 static const char *claim_with(const char *lease)
 {
-    return eval(SCRIPT_CLAIM, WORDS("queue:s", "due", "parked:s", HEALTH_KEYS),
-                WORDS("s", "10", "60000", lease, "64", "100000000"));
+    return eval(SCRIPT_CLAIM, WORDS("queue:s", "due", "parked:s", HEALTH_KEYS, "events"),
+                WORDS("s", "10", "60000", lease, "64", "100000000", "", "", ""));
 }
 
 static const char *claim(void)
@@ -102,10 +102,10 @@ static const char *renew(void)
 
 static const char *finish(void)
 {
-    return last_result(
-        eval(SCRIPT_FINISH,
-             WORDS("queue:s", "parked:s", "totals", HEALTH_KEYS, "due", "order:s", "message:e"),
-             WORDS("s", "e", "mine")));
+    return last_result(eval(SCRIPT_FINISH,
+                            WORDS("queue:s", "parked:s", "totals", HEALTH_KEYS, "due", "order:s",
+                                  "events", "message:e"),
+                            WORDS("s", "", "", "", "e", "mine")));
 }
 
 static const char *retry(void)

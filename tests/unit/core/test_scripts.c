@@ -77,8 +77,8 @@ static const char *claim(const char *sub, const char *limit, const char *lease_m
     char health[80], *breaker;
     snprintf(health, sizeof health, "health:%s", sub);
     snprintf(answered, sizeof answered, "%s",
-             eval(SCRIPT_CLAIM, WORDS(queue, "due", parked, health, "open", "breakers"),
-                  WORDS(sub, limit, lease_ms, lease, "64", "100000000")));
+             eval(SCRIPT_CLAIM, WORDS(queue, "due", parked, health, "open", "breakers", "events"),
+                  WORDS(sub, limit, lease_ms, lease, "64", "100000000", "", "", "")));
     // Without the breaker, which the tests of health look at.
     breaker = strstr(answered, " closed 0");
     if (breaker)
@@ -95,10 +95,10 @@ static const char *finish(const char *event, const char *sub, const char *lease)
     char health[80], order[80];
     snprintf(health, sizeof health, "health:%s", sub);
     snprintf(order, sizeof order, "order:%s", sub);
-    return last_result(
-        eval(SCRIPT_FINISH,
-             WORDS(queue, parked, "totals", health, "open", "breakers", "due", order, message),
-             WORDS(sub, event, lease)));
+    return last_result(eval(
+        SCRIPT_FINISH,
+        WORDS(queue, parked, "totals", health, "open", "breakers", "due", order, "events", message),
+        WORDS(sub, "", "", "", event, lease)));
 }
 
 static const char *retry(const char *event, const char *sub, const char *lease)
@@ -816,8 +816,8 @@ TEST(reap_without_the_group_is_an_error_not_a_success)
 
 static const char *put(const char *text, const char *expected)
 {
-    return eval(SCRIPT_SUBSCRIPTION_PUT, WORDS("subscriptions", "changes"),
-                WORDS("s1", text, expected));
+    return eval(SCRIPT_SUBSCRIPTION_PUT, WORDS("subscriptions", "changes", "events"),
+                WORDS("s1", text, expected, "own_1", "t", "{}"));
 }
 
 TEST(subscription_put_compares_and_sets)
@@ -832,6 +832,18 @@ TEST(subscription_put_compares_and_sets)
     CHECK_STR(put("", "v2"), "1");
     CHECK_STR(ASK("EXISTS", "t:subscriptions"), "0");
     CHECK_STR(ASK("XLEN", "t:changes"), "3");
+}
+
+TEST(subscription_put_tells_what_it_has_done)
+{
+    fresh();
+    put("v1", "");
+    CHECK_STR(ASK("XLEN", "t:events"), "1");
+    CHECK(strstr(ASK("XRANGE", "t:events", "-", "+"),
+                 "[type petrel.subscription.disabled id own_1 tenant t data {}]") != NULL);
+    put("v2", "v0");
+    put("v1", ""); // sent again after a lost reply
+    CHECK_STR(ASK("XLEN", "t:events"), "1");
 }
 
 TEST(subscription_put_is_refused_when_full_but_deleting_is_not)

@@ -3,6 +3,7 @@
 // redis-server, through the scripts as they are.
 #include "script_calls.h"
 
+#define RECOVERY "own_1", "t", "{}"       // the event that tells of it
 #define QUICK "3 80 20 100 400 432000000" // opens after 3, probes after 100 ms, 400 ms at most
 
 static char event_id[64];
@@ -29,8 +30,9 @@ static const char *fail_one(const char *report, const char *policy)
 
 static const char *claim_as(const char *lease, const char *count, const char *max_age)
 {
-    return eval(SCRIPT_CLAIM, WORDS("queue:s", "due", "parked:s", "health:s", "open", "breakers"),
-                WORDS("s", count, "30000", lease, "8", max_age));
+    return eval(SCRIPT_CLAIM,
+                WORDS("queue:s", "due", "parked:s", "health:s", "open", "breakers", "events"),
+                WORDS("s", count, "30000", lease, "8", max_age, RECOVERY));
 }
 
 static const char *finish_as(const char *event, const char *lease)
@@ -39,8 +41,8 @@ static const char *finish_as(const char *event, const char *lease)
     snprintf(message, sizeof message, "message:%s", event);
     return eval(SCRIPT_FINISH,
                 WORDS("queue:s", "parked:s", "totals", "health:s", "open", "breakers", "due",
-                      "order:s", message),
-                WORDS("s", event, lease));
+                      "order:s", "events", message),
+                WORDS("s", RECOVERY, event, lease));
 }
 
 static const char *retry_as(const char *event, const char *lease, const char *delay)
@@ -68,6 +70,18 @@ static void wait_ms(int ms)
 {
     struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
     nanosleep(&time, NULL); // for Redis's clock, which can't be set
+}
+
+static int recoveries_told(void)
+{
+    int told = 0;
+    const char *entries = ASK("XRANGE", "t:events", "-", "+");
+    while ((entries = strstr(entries,
+                             "[type petrel.subscription.recovered id own_1 tenant t data {}]"))) {
+        entries++;
+        told++;
+    }
+    return told;
 }
 
 static void open_it(void)
@@ -177,6 +191,7 @@ TEST(a_probe_that_succeeds_begins_a_slow_start)
     CHECK_STR(word(finished, 1), "half_open");
     CHECK_STR(word(finished, 4), "half_open");             // the change that it made
     CHECK_STR(ASK("ZCOUNT", "t:open", "-inf", "(0"), "1"); // scored as half open
+    CHECK_INT(recoveries_told(), 0);
     // 2, then 4, then 8 a second; 16 would be over the cap of 8.
     for (int allowed = 2; allowed <= 8; allowed *= 2) {
         const char *answer = claim_as("l", "100", "1000000");
@@ -192,6 +207,7 @@ TEST(a_probe_that_succeeds_begins_a_slow_start)
     const char *last = claim_as("n", "100", "1000000");
     CHECK_STR(word(last, 3), "1"); // closed by this
     CHECK(word(last, 4)[0] == 'e');
+    CHECK_INT(recoveries_told(), 1);
     CHECK_STR(ASK("EXISTS", "t:open"), "0");
     CHECK_STR(ASK("HGET", "t:health:s", "state"), "nil");
 }
@@ -201,11 +217,40 @@ TEST(recovery_with_nothing_parked_closes_at_once)
     open_it();
     ASK("DEL", "t:queue:s");
     const char *answer =
-        eval(SCRIPT_SUCCEED, WORDS("health:s", "open", "breakers", "queue:s", "due"), WORDS("s"));
+        eval(SCRIPT_SUCCEED, WORDS("health:s", "open", "breakers", "queue:s", "due", "events"),
+             WORDS("s", RECOVERY));
     CHECK_STR(word(answer, 1), "closed");
-    CHECK_STR(word(answer, 3), "1");
     CHECK(strstr(answer, " half_open closed]") != NULL); // both changes, in order
     CHECK(strstr(ASK("XREVRANGE", "t:breakers", "+", "-", "COUNT", "1"), "state closed") != NULL);
+    CHECK_INT(recoveries_told(), 1);
+    eval(SCRIPT_SUCCEED, WORDS("health:s", "open", "breakers", "queue:s", "due", "events"),
+         WORDS("s", RECOVERY));
+    CHECK_INT(recoveries_told(), 1); // once: it was closed then
+}
+
+TEST(a_last_delivery_that_arrives_closes_and_tells)
+{
+    open_it();
+    wait_ms(150);
+    ASK("ZREMRANGEBYRANK", "t:queue:s", "1", "-1"); // the only one
+    char event[64];
+    snprintf(event, sizeof event, "%s", word(claim_as("probe", "10", "1000000"), 4));
+    CHECK_STR(word(finish_as(event, "probe"), 1), "closed");
+    CHECK_INT(recoveries_told(), 1);
+    CHECK_STR(word(finish_as(event, "probe"), 1), "closed");
+    CHECK_INT(recoveries_told(), 1);
+}
+
+TEST(nobody_asks_then_a_recovery_is_not_told)
+{
+    open_it();
+    ASK("DEL", "t:queue:s");
+    const char *length = ASK("XLEN", "t:events");
+    char before[16];
+    snprintf(before, sizeof before, "%s", length);
+    eval(SCRIPT_SUCCEED, WORDS("health:s", "open", "breakers", "queue:s", "due", "events"),
+         WORDS("s", "", "", ""));
+    CHECK_STR(ASK("XLEN", "t:events"), before);
 }
 
 TEST(a_failure_early_in_the_slow_start_opens_again)
@@ -364,7 +409,7 @@ static const char *claim_first(const char *lease)
     return eval(SCRIPT_CLAIM_ORDERED,
                 WORDS("queue:s", "due", "parked:s", "health:s", "open", "breakers", "order:s",
                       "events", "fanned", "fanned_to"),
-                WORDS("s", "1", "30000", lease, "1", "petrel"));
+                WORDS("s", "1", "30000", lease, "1", "petrel", RECOVERY));
 }
 
 TEST(ordered_ones_go_one_at_a_time_in_the_streams_order)

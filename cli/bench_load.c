@@ -6,6 +6,7 @@
 // measured is what petrel delivers, and neither Redis's memory nor a queue fills up.
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include "bench.h"
@@ -18,22 +19,28 @@ enum {
     LOOK_MS = 250,      // at Redis, for the progress …
     LOOK_OFTEN_MS = 20, // … and where it alone tells how many are under way
     INTERRUPTED_WAIT_MS = 5000,
+    HURRY_AFTER_MS = 1000,
     PROGRESS_MS = 500,
     PINGS = 200,
 };
 
-static volatile sig_atomic_t is_interrupted;
+static atomic_llong interrupted_ms; // mono; 0: not
 
+// The next one does what it does without us. Not one right behind it: GNU timeout sends two.
 static void on_signal(int number)
 {
-    (void)number;
-    is_interrupted = 1;
+    long long never = 0;
+    long long now_ms = clock_mono_ms();
+    if (atomic_compare_exchange_strong(&interrupted_ms, &never, now_ms) ||
+        now_ms - never < HURRY_AFTER_MS)
+        return;
+    signal(number, SIG_DFL);
+    raise(number);
 }
 
 void bench_catch_signals(void)
 {
-    // Once: the next one does what it does without us.
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
@@ -41,7 +48,7 @@ void bench_catch_signals(void)
 
 bool bench_is_interrupted(void)
 {
-    return is_interrupted != 0;
+    return atomic_load(&interrupted_ms) != 0;
 }
 
 void bench_sleep_us(int64_t us)

@@ -25,7 +25,8 @@ const struct command command_serve = {
         "redis-server is started (data in <data_dir>/redis, every write in its append-only file) and stopped\n"
         "with petrel.\n\n"
         "SIGTERM or SIGINT stops reading, lets attempts in flight end within shutdown_timeout and parks the\n"
-        "rest; a second one exits at once. SIGHUP loads the configuration again (log_level applies).",
+        "rest; a second one, a second later or more, exits at once. SIGHUP loads the configuration again\n"
+        "(log_level applies).",
     .examples = "  petrel serve\n"
                 "  petrel serve --redis-url redis://redis.internal:6379 --listen 0.0.0.0:8080",
     .options = options,

@@ -4,7 +4,8 @@
 //   start ──> WAITING ──Redis answers, layout is ours──> RUNNING ──SIGTERM/SIGINT──> DRAINING ──on_stopped──> STOPPED
 //                └───────────SIGTERM/SIGINT────────────────────────────────────────────────────────────────────┘
 //
-// A second signal exits at once: Redis has what was accepted, and what was in flight is taken over by others.
+// A second signal exits at once: Redis has what was accepted, and what was in flight is taken over by others. But not right
+// behind the first: GNU timeout and some supervisors send one to the process and one to its group, which is one wish.
 // Order of the end: dispatcher, admin server, then the private Redis, which both need until then.
 #include "process_internal.h"
 
@@ -13,10 +14,11 @@
 #include <unistd.h>
 
 #include "petrel/check.h"
+#include "petrel/clock.h"
 #include "petrel/log.h"
 #include "terminal.h"
 
-enum { RETRY_MS = 1000, RESTART_MS = 1000 };
+enum { RETRY_MS = 1000, RESTART_MS = 1000, HURRY_AFTER_MS = 1000 };
 
 static void close_handle(uv_handle_t *handle)
 {
@@ -136,12 +138,15 @@ static void on_end_signal(uv_signal_t *signal, int number)
     case PROCESS_RUNNING:
         if (process->dispatcher) {
             process->state = PROCESS_DRAINING;
+            process->draining_since_ms = clock_mono_ms();
             dispatcher_drain(process->dispatcher);
         } else {
             stop(process);
         }
         return;
     case PROCESS_DRAINING:
+        if (clock_mono_ms() - process->draining_since_ms < HURRY_AFTER_MS)
+            return;
         log_warn("second signal: exiting at once", LOG_INT("signal", number));
         _exit(128 + number);
     case PROCESS_STOPPED:

@@ -11,7 +11,7 @@ enum process_kind {
     PROCESS_ADMIN       // admin API
 };
 
-// Runs until SIGTERM or SIGINT has drained it (a second one exits at once), on the main thread. Gives the exit code.
+// Runs until SIGTERM or SIGINT has drained it (a second one, a second later or more, exits at once), on the main thread. Gives the exit code.
 int process_run(enum process_kind kind, const struct command_input *input);
 
 #endif

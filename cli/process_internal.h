@@ -23,7 +23,8 @@ struct process {
     enum process_kind kind;
     const struct command_input *input;
     enum process_state state;
-    int code; // to exit with
+    int64_t draining_since_ms; // mono
+    int code;                  // to exit with
 
     struct redis_url redis;
     struct embedded_redis *embedded; // NULL unless Redis is a private one

@@ -117,9 +117,8 @@ static void warn_of_typing_errors(void)
         if (!span_next(&rest, '=', &name) || !span_starts_with(name, prefix))
             continue;
         char key[64];
-        name.data += prefix.size;
-        name.size -= prefix.size;
-        if (!span_copy(name, key, sizeof key) || strcmp(key, "CONFIG") == 0)
+        struct span without_prefix = {name.data + prefix.size, name.size - prefix.size};
+        if (!span_copy(without_prefix, key, sizeof key) || strcmp(key, "CONFIG") == 0)
             continue;
         for (char *c = key; *c; c++)
             *c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;

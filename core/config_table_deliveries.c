@@ -12,7 +12,7 @@ static const struct config_entry entries[] = {
         .minimum = 1,
         .maximum = 256,
         .default_text = "auto",
-        .meaning = "Threads that deliver; auto is one per core.",
+        .meaning = "Threads that deliver; auto (or 0) is one per core that the process may use.",
     },
     {
         .key = "retry_schedule",

@@ -2,6 +2,7 @@
 """petrel config: every setting, its origin, what is refused."""
 
 import json
+import os
 import re
 
 import pytest
@@ -120,6 +121,23 @@ def test_an_unknown_key_in_the_file_is_named(tmp_path):
     done = run("config", cwd=tmp_path)
     assert done.returncode == 2
     assert "wrokers" in one_line(done.stderr) and "petrel.conf" in done.stderr
+
+
+def test_a_mistyped_variable_is_named(tmp_path):
+    # What a Kubernetes service called "petrel" puts into containers is no mistake.
+    others = {"PETREL_PORT": "tcp://10.0.0.1:80", "PETREL_SERVICE_HOST": "10.0.0.1", "PETREL_SOMETHING_ELSE": "1"}
+    done = run("config", env={"PETREL_WORKRS": "3", "PETREL_MAX_INFLIGHT": "7", **others}, cwd=tmp_path)
+    assert done.returncode == 0
+    warnings = sorted(line.split("event=")[1] for line in done.stderr.splitlines())
+    assert warnings == [
+        '"unknown environment variable is ignored" variable=PETREL_MAX_INFLIGHT did_you_mean=PETREL_MAX_IN_FLIGHT',
+        '"unknown environment variable is ignored" variable=PETREL_WORKRS did_you_mean=PETREL_WORKERS',
+    ]
+
+
+@pytest.mark.parametrize("value", ["auto", "0"])
+def test_as_many_workers_as_cores(tmp_path, value):
+    assert config_items("--workers", value, cwd=tmp_path)["workers"]["value"] == str(len(os.sched_getaffinity(0)))
 
 
 def test_the_configuration_page_is_current():

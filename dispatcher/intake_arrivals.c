@@ -173,7 +173,7 @@ void intake_on_returned(struct intake *intake, struct delivery *delivery)
         arrival->is_stuck = true;
         break;
     case DELIVERY_ARRIVED:
-        must_note = arrival->outstanding > 0;
+        must_note = arrival->outstanding > 0 || arrival->is_stuck;
         break;
     case DELIVERY_RECORDED:
         if (delivery->subscription->is_ordered && --arrival->ordered == 0)

@@ -20,9 +20,11 @@ def wait_settled(redis_server, events):
     wait_until(lambda: redis_server.is_settled(events), 30, "everything is settled")
 
 
-def test_a_delivery_that_could_not_be_parked(start, redis_server, receiver, xadd):
+@pytest.mark.parametrize("delay_s", [0, 0.5], ids=["the other has arrived", "the other arrives later"])
+def test_a_delivery_that_could_not_be_parked(start, redis_server, receiver, xadd, delay_s):
     petrel = start(flags=FLAGS)
     receiver.script("/sick", [Answer(status=500), Answer()])
+    receiver.script("/well", [Answer(delay_s=delay_s)])
     petrel.api.subscribe(receiver.url("/well"))
     petrel.api.subscribe(receiver.url("/sick"))
     redis_server.client.set("petrel:totals", "no hash")
@@ -70,7 +72,7 @@ def test_a_right_taken_away_and_given_back(start, redis_server, receiver, xadd):
     assert petrel.output().count("NOPERM") <= 4
 
 
-@pytest.mark.parametrize("right", ["xack", "zadd", "hincrby"])
+@pytest.mark.parametrize("right", ["set", "xack", "zadd", "hincrby"])
 def test_what_could_not_be_parked_as_a_whole_is_not_parked_at_all(start, redis_server, receiver, xadd, right):
     petrel = start(flags=FLAGS)
     # In order: each goes through the queue, and one script puts it there and acknowledges it.

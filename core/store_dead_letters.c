@@ -295,11 +295,9 @@ enum store_result store_find_dead_letter(struct store *store, const char *id,
         return result;
     redis_reply *replies[2];
     struct redis_command *commands[2] = {redis_command_create("HGETALL"),
-                                         redis_command_create("HGET")};
+                                         redis_command_create("GET")};
     store_add_key(store, commands[0], shard, KEY_DEAD_LETTER, parsed.whole);
     store_add_key(store, commands[1], shard, KEY_MESSAGE, parsed.event);
-    if (commands[1])
-        redis_command_add_text(commands[1], "event");
     result = store_call_all(store, commands, replies, 2);
     if (result != STORE_OK)
         return result;
@@ -311,7 +309,7 @@ enum store_result store_find_dead_letter(struct store *store, const char *id,
     if (result == STORE_OK && !read_letter(&position, replies[0], found))
         result = store_fail_memory(store);
     if (result == STORE_OK)
-        found->message = event_parse_stored(parsed.event, redis_reply_span(replies[1]));
+        found->message = event_parse_stored(parsed.event, shard, redis_reply_span(replies[1]));
     if (found->message && strcmp(found->message->tenant, found->tenant) != 0)
         event_destroy(&found->message); // the copy bears nothing but an id
     redis_client_free_reply(&replies[0]);

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "petrel/parked_state.h"
+
 enum {
     LOG_PAGE = 1000,
     LOG_PAGES = 20,
@@ -204,19 +206,17 @@ static void add_look(struct gathering *gathering, const struct candidate *candid
         redis_command_add_text(commands[1], search->id);
 }
 
-// "<attempts> <first attempt ms> <last attempt ms> <last status> <last error> <born ms> <lease or ->"
-static void read_parked(struct store_delivery *delivery, struct span state)
+static void read_parked(struct store_delivery *delivery, struct span text)
 {
-    int64_t numbers[4] = {0};
-    struct span word;
-    for (size_t i = 0; i < 4 && span_next(&state, ' ', &word); i++)
-        span_to_int64(word, &numbers[i]);
-    delivery->attempts = (uint32_t)numbers[0];
-    delivery->last_attempt_at_ms = numbers[2];
-    delivery->last_status = (int32_t)numbers[3];
-    if (!span_next(&state, ' ', &word) || span_equals_text(word, "-") ||
-        !span_copy(word, delivery->last_error, sizeof delivery->last_error))
-        delivery->last_error[0] = '\0';
+    struct parked_state state;
+    if (!parked_state_parse(text, &state))
+        return;
+    delivery->attempts = state.attempts;
+    delivery->last_attempt_at_ms = state.last_attempt_ms;
+    delivery->last_status = state.last_status;
+    bool has_error = strcmp(state.last_error, "-") != 0;
+    snprintf(delivery->last_error, sizeof delivery->last_error, "%s",
+             has_error ? state.last_error : "");
 }
 
 static void read_dead(struct store_delivery *delivery, redis_reply *fields)

@@ -12,13 +12,9 @@
 static enum store_result ask_shard(struct store *store, struct event_search *search, uint32_t shard)
 {
     redis_reply *replies[2];
-    struct redis_command *commands[2] = {redis_command_create("GET"), redis_command_create("HMGET")};
+    struct redis_command *commands[2] = {redis_command_create("GET"), redis_command_create("GET")};
     store_add_key(store, commands[0], shard, KEY_SEEN, span_of(search->id));
     store_add_key(store, commands[1], shard, KEY_MESSAGE, span_of(search->id));
-    if (commands[1]) {
-        redis_command_add_text(commands[1], "event");
-        redis_command_add_text(commands[1], "refs");
-    }
     enum store_result result = store_call_all(store, commands, replies, 2);
     if (result != STORE_OK)
         return result;
@@ -27,10 +23,10 @@ static enum store_result ask_shard(struct store *store, struct event_search *sea
         store_copy_text(replies[0], search->entry_id, sizeof search->entry_id);
         is_here = true;
     }
-    struct span copy = redis_reply_span(redis_reply_at(replies[1], 0));
+    struct span copy = redis_reply_span(replies[1]);
     if (copy.size > 0 && !search->copy) {
-        search->copy = event_parse_stored(span_of(search->id), copy);
-        search->references = redis_reply_int(redis_reply_at(replies[1], 1));
+        search->copy = event_parse_stored(span_of(search->id), shard, copy);
+        search->references = (int64_t)event_count_references(copy);
         is_here = true;
     }
     if (is_here)

@@ -6,6 +6,7 @@
 
 #include "petrel/clock.h"
 #include "petrel/json.h"
+#include "petrel/parked_state.h"
 #include "store_internal.h"
 
 enum {
@@ -169,15 +170,11 @@ static enum store_result add_edge(struct store *store, struct redis_command *age
     return result;
 }
 
-// "<attempts> <first attempt ms> <last attempt ms> <last status> <last error> <born ms> <lease or ->"
-static int64_t born_ms(struct span state)
+// 0 of what is no state.
+static int64_t born_ms(struct span text)
 {
-    enum { BEFORE = 5 };
-    int64_t born = 0;
-    struct span word;
-    for (int i = 0; i < BEFORE; i++)
-        span_next(&state, ' ', &word);
-    return span_next(&state, ' ', &word) && span_to_int64(word, &born) ? born : 0;
+    struct parked_state state;
+    return parked_state_parse(text, &state) ? state.born_ms : 0;
 }
 
 static enum store_result read_oldest(struct store *store, uint32_t shard, const char *id,

@@ -103,11 +103,10 @@ static void on_fetched(void *arg, redis_reply *reply)
     claims->unanswered--;
     struct span stored = redis_reply_span(reply);
     if (redis_reply_is_ok(reply) && stored.size)
-        delivery->own_event = event_parse_stored(span_of(fetch->event_id), stored);
+        delivery->own_event = event_parse_stored(span_of(fetch->event_id), fetch->shard, stored);
     if (is_theirs(delivery))
         event_destroy(&delivery->own_event);
     if (delivery->own_event) {
-        delivery->own_event->shard = fetch->shard;
         delivery->event = delivery->own_event;
         claims_hold(claims, delivery);
         lanes_attempt_claimed(lanes, delivery);
@@ -139,9 +138,8 @@ static bool fetch_event(const struct claim *claim, struct span event_id, struct 
     if (!delivery_parse_state(fetch->delivery, state))
         log_error("a parked delivery's state is damaged: it starts its schedule again",
                   LOG_SPAN("event", event_id), LOG_SPAN("state", state));
-    struct redis_command *command = redis_command_create("HGET");
+    struct redis_command *command = redis_command_create("GET");
     claims_add_key(claims, command, claim->shard, KEY_MESSAGE, fetch->event_id);
-    redis_command_add_text(command, "event");
     claims->unanswered++;
     redis_link_send(claims->worker->commands, &command, 0, on_fetched, fetch);
     return true;

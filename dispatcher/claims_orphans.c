@@ -67,9 +67,8 @@ static void on_fetched(void *arg, redis_reply *reply)
     claims->unanswered--;
     struct span stored = redis_reply_span(reply);
     if (redis_reply_is_ok(reply) && stored.size)
-        delivery->own_event = event_parse_stored(span_of(fetch->event_id), stored);
+        delivery->own_event = event_parse_stored(span_of(fetch->event_id), fetch->shard, stored);
     if (delivery->own_event) {
-        delivery->own_event->shard = fetch->shard;
         delivery->event = delivery->own_event;
         bury(claims, delivery, fetch->reason);
     } else if (redis_reply_is_ok(reply)) {
@@ -94,9 +93,8 @@ static void fetch_event(const struct orphan_claim *claim, struct span event_id, 
     span_copy(span_of(claim->lease), fetch->delivery->lease, sizeof fetch->delivery->lease);
     span_copy(event_id, fetch->event_id, sizeof fetch->event_id);
     delivery_parse_state(fetch->delivery, state);
-    struct redis_command *command = redis_command_create("HGET");
+    struct redis_command *command = redis_command_create("GET");
     claims_add_key(claims, command, claim->shard, KEY_MESSAGE, fetch->event_id);
-    redis_command_add_text(command, "event");
     claims->unanswered++;
     redis_link_send(claims->worker->commands, &command, 0, on_fetched, fetch);
 }

@@ -59,8 +59,7 @@ static inline bool delivery_is_claimed(const struct delivery *delivery)
     return delivery->lease[0] != '\0';
 }
 
-// "<attempts> <first ms> <last ms> <status> <error> <born ms> <lease>" as Redis keeps it. False if it isn't that:
-// then nothing of it was taken.
-bool delivery_parse_state(struct delivery *delivery, struct span state);
+// What Redis kept of it (parked_state.h). False if it isn't that: then nothing of it was taken.
+bool delivery_parse_state(struct delivery *delivery, struct span text);
 
 #endif

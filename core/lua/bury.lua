@@ -1,11 +1,13 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- @use own_event
 -- @use health
+-- @use message
+-- @use state
 -- A delivery is given up: fresh (from the stream) or leased (from the queue), it becomes a dead letter.
 -- KEYS: events, queue:<sub>, parked:<sub>, message:<event>, settled:<entry>, totals, dead, dead:<id>,
 --       health:<sub>, open, breakers, order:<sub>
 -- ARGV: 1 group, 2 entry id, 3 event id, 4 subscription, 5 dead letter id, 6 lease token ("" when fresh),
---       7 stored event ("" when leased), 8 "1": the event's only delivery, acknowledge it here,
+--       7 copy of the event ("" when leased), 8 "1": the event's only delivery, acknowledge it here,
 --       9 own consumer ("" when leased), 10 report of the attempt ("": there was none; see health_fail),
 --       11 policy, 12 id, 13 tenant, 14 data of the event that tells of the death (id "": nobody asks for it),
 --       15… field, value of the dead letter
@@ -15,8 +17,7 @@ local names = { health = KEYS[9], open = KEYS[10], breakers = KEYS[11], subscrip
 local is_leased = ARGV[6] ~= ""
 local has_group = false
 if is_leased then
-    local state = redis.call("HGET", KEYS[3], ARGV[3])
-    if not state or string.match(state, "%S+$") ~= ARGV[6] then return 0 end
+    if not state_is_held(redis.call("HGET", KEYS[3], ARGV[3]), ARGV[6]) then return 0 end
 else
     local pending = redis.pcall("XPENDING", KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[9])
     has_group = not pending.err
@@ -40,12 +41,13 @@ if is_leased then
     redis.call("ZREM", KEYS[2], ARGV[3])
     redis.call("HINCRBY", KEYS[6], "parked", -1)
     -- The queue's reference becomes the dead letter's, unless that one already has its own.
-    if not is_new and redis.call("EXISTS", KEYS[4]) == 1 then
-        redis.call("HINCRBY", KEYS[4], "refs", -1)
-    end
+    if not is_new then message_release(KEYS[4]) end
 else
-    redis.call("HSETNX", KEYS[4], "event", ARGV[7])
-    if is_new then redis.call("HINCRBY", KEYS[4], "refs", 1) end
+    if is_new then
+        message_refer(KEYS[4], ARGV[7])
+    else
+        message_keep(KEYS[4], ARGV[7])
+    end
     if ARGV[8] ~= "1" then
         redis.call("SADD", KEYS[5], ARGV[4])
         redis.call("PEXPIRE", KEYS[5], 604800000)

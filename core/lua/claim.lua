@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- @use own_event
 -- @use health
+-- @use state
 -- @use claim
 -- Leases due deliveries of one subscription to the caller, as many as its breaker lets through: all when closed, one
 -- probe at a time when open (and those too old, to be buried), 2^stage a second when half open.
@@ -9,8 +10,7 @@
 --       6 ms after which a delivery is too old; -1: all are, whatever the breaker says,
 --       7 id, 8 tenant, 9 data of the event that tells of a recovery (id "": nobody asks for it)
 -- Returns {now ms, ms until the queue is to be looked at again (-1: empty), breaker, "1": it was closed now,
--- event id, state, …}; a state is
--- "<attempts> <first attempt ms> <last attempt ms> <last status> <last error> <born ms> <lease or ->".
+-- event id, state (before the lease), …}.
 -- Cost: O(log queue + claimed), whatever the backlog.
 -- Removing comes first, because a script that has removed something may also write when Redis is full: what is
 -- parked must be able to leave, or a full Redis would stay full.
@@ -28,7 +28,7 @@ end
 local result = { now, -1, health.state, has_closed }
 
 local function lease(id, state)
-    redis.call("HSET", KEYS[3], id, (string.gsub(state, "%S+$", ARGV[4])))
+    redis.call("HSET", KEYS[3], id, state_lease(state, ARGV[4]))
     redis.call("ZADD", KEYS[1], "XX", now + tonumber(ARGV[3]), id)
     result[#result + 1] = id
     result[#result + 1] = state
@@ -49,8 +49,7 @@ if limit > 0 then
 elseif health.state == "open" then
     for _, id in ipairs(redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, ARGV[2])) do
         local state = redis.call("HGET", KEYS[3], id)
-        local born = tonumber(state and string.match(state, "(%d+) %S+$") or now)
-        if state and now - born > max_age then
+        if state and now - (state_born(state) or now) > max_age then
             lease(id, state)
             claimed = claimed + 1
         end

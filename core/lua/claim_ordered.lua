@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- @use own_event
 -- @use health
+-- @use state
 -- @use claim
 -- Leases the first delivery, in the order of the stream, of an ordered subscription; nothing while the first one is
 -- leased or waits for its retry. An entry that is pending and not fanned out yet may hold an earlier delivery: then
@@ -62,7 +63,7 @@ result[3], result[4] = health.state, has_closed
 if limit < 1 then return come_again(math.max(wait, SOON_MS)) end
 if not is_reached(entry_of(tonumber(first[2]))) then return come_again(SOON_MS) end
 local state = redis.call("HGET", KEYS[3], id)
-redis.call("HSET", KEYS[3], id, (string.gsub(state, "%S+$", ARGV[4])))
+redis.call("HSET", KEYS[3], id, state_lease(state, ARGV[4]))
 redis.call("ZADD", KEYS[1], now + tonumber(ARGV[3]), id)
 claim_note(names, health, id, ARGV[4], 1)
 result[5], result[6] = id, state

@@ -1,14 +1,15 @@
 -- SPDX-License-Identifier: Apache-2.0
+-- @use message
+-- @use state
 -- An event is delivered to a subscription once more, by request: it goes to the queue, due now, with a new schedule and a
 -- new age; an ordered one to its old place. If it is a dead letter, it is one no longer.
 -- KEYS: events, queue:<sub>, due, parked:<sub>, message:<event>, totals, order:<sub>, dead, dead:<id>
--- ARGV: 1 group, 2 entry id, 3 event id, 4 subscription, 5 dead letter id, 6 stored event, 7 "1": ordered
+-- ARGV: 1 group, 2 entry id, 3 event id, 4 subscription, 5 dead letter id, 6 copy of the event, 7 "1": ordered
 -- Returns 1; 0 when it is in the queue already, still in hand, or when the copy that is there is another event's with the
 -- same id (nothing is done).
 -- The first write is one that a full Redis refuses: then nothing has happened.
 if redis.call("HEXISTS", KEYS[4], ARGV[3]) == 1 then return 0 end
-local copy = redis.call("HGET", KEYS[5], "event")
-if copy and string.match(copy, "^[^\n]*\nentry (%S+)\n") ~= ARGV[2] then return 0 end
+if (message_entry(KEYS[5]) or ARGV[2]) ~= ARGV[2] then return 0 end
 local pending = redis.pcall("XPENDING", KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1)
 if not pending.err and #pending > 0 then return 0 end
 -- What no dispatcher has read will be delivered anyway.
@@ -27,14 +28,15 @@ for i = 1, groups.err and 0 or #groups do
 end
 local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call("HSETNX", KEYS[5], "event", ARGV[6])
 -- A dead letter's reference becomes the queue's.
-if redis.call("ZREM", KEYS[8], ARGV[5]) == 1 then
+if redis.call("ZSCORE", KEYS[8], ARGV[5]) then
+    message_keep(KEYS[5], ARGV[6])
+    redis.call("ZREM", KEYS[8], ARGV[5])
     redis.call("DEL", KEYS[9])
 else
-    redis.call("HINCRBY", KEYS[5], "refs", 1)
+    message_refer(KEYS[5], ARGV[6])
 end
-redis.call("HSET", KEYS[4], ARGV[3], "0 0 0 0 - " .. now .. " -")
+redis.call("HSET", KEYS[4], ARGV[3], state_make(now, { "0" }))
 redis.call("ZADD", KEYS[2], now, ARGV[3])
 redis.call("HINCRBY", KEYS[6], "parked", 1)
 if ARGV[7] == "1" then

@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- @use own_event
 -- @use health
+-- @use message
+-- @use state
 -- Leased deliveries of one subscription arrived: they leave the queue, and an event's copy goes with the last
 -- reference.
 -- KEYS: 1 queue:<sub>, 2 parked:<sub>, 3 totals, 4 health:<sub>, 5 open, 6 breakers, 7 due, 8 order:<sub>, 9 events; then
@@ -14,13 +16,12 @@ local names = { health = KEYS[4], open = KEYS[5], breakers = KEYS[6], subscripti
 local results, leases, finished = {}, {}, 0
 for i = 1, (#ARGV - 4) / 2 do
     local event, lease, message = ARGV[2 * i + 3], ARGV[2 * i + 4], KEYS[9 + i]
-    local state = redis.call("HGET", KEYS[2], event)
-    if state and string.match(state, "%S+$") == lease then
+    if state_is_held(redis.call("HGET", KEYS[2], event), lease) then
         -- Removing comes first: it is allowed even when Redis is full, and after it so is the counting.
         redis.call("HDEL", KEYS[2], event)
         redis.call("ZREM", KEYS[1], event)
         redis.call("ZREM", KEYS[8], event)
-        if redis.call("HINCRBY", message, "refs", -1) <= 0 then redis.call("DEL", message) end
+        message_release(message)
         leases[lease] = true
         finished = finished + 1
         results[i] = 1

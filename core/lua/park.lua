@@ -1,11 +1,13 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- @use health
+-- @use message
+-- @use state
 -- @use park
 -- A fresh delivery goes to its subscription's queue after a failed first attempt. (Without one: park_many.lua.)
 -- KEYS: events, queue:<sub>, due, parked:<sub>, message:<event>, settled:<entry>, totals, health:<sub>, open,
 --       breakers, order:<sub>
 -- ARGV: 1 group, 2 entry id, 3 event id, 4 subscription, 5 delay ms, 6 attempts made, 7 first attempt ms,
---       8 last attempt ms, 9 last status, 10 last error, 11 stored event,
+--       8 last attempt ms, 9 last status, 10 last error, 11 copy of the event,
 --       12 "1": this is the event's only delivery, acknowledge it here, 13 "1": leave `due` alone (paused),
 --       14 own consumer, 15 report of the attempt ("": there was none; see health_fail), 16 policy,
 --       17 "1": the subscription is ordered
@@ -24,7 +26,7 @@ local parking = { queue = KEYS[2], due = KEYS[3], parked = KEYS[4], totals = KEY
 if ARGV[17] == "1" then parking.order = KEYS[11] end
 local health, flag
 local failure = park_whole(parking, function()
-    local entered = park_enter(parking, KEYS[5], ARGV[3], ARGV[11], ARGV[2], table.concat(ARGV, " ", 6, 10), due)
+    local entered = park_enter(parking, KEYS[5], ARGV[3], ARGV[11], ARGV[2], { unpack(ARGV, 6, 10) }, due)
     if ARGV[15] ~= "" and entered then
         health, flag = health_fail(names, ARGV[15], ARGV[16], "")
     else

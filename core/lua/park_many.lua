@@ -1,16 +1,19 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- @use health
+-- @use message
+-- @use state
 -- @use park
 -- Fresh deliveries of one subscription go to its queue without an attempt.
 -- KEYS: 1 events, 2 queue:<sub>, 3 due, 4 parked:<sub>, 5 totals, 6 health:<sub>, 7 open, 8 breakers, 9 order:<sub>;
 --       then for each: message:<event>, settled:<entry>
 -- ARGV: 1 group, 2 subscription, 3 delay ms, 4 "1": leave `due` alone (paused), 5 "1": the subscription is ordered,
 --       6 the consumer that they are pending with; then for each, in the order of the stream: entry id, event id,
---       stored event, "1": it is the event's only delivery, acknowledge it here
+--       copy of the event, "1": it is the event's only delivery, acknowledge it here
 -- Returns {1, breaker, ms to wait, 0, moves, a result for each}, the results as park.lua's: 1 done, 2 settled before,
 -- 0 refused.
 -- The acknowledgements are last: when Redis is full the first write is refused and nothing has happened.
 local FIRST_KEY, KEYS_EACH, FIRST_ARG, ARGS_EACH = 10, 2, 7, 4
+local UNTRIED = { "0" }
 local names = { health = KEYS[6], open = KEYS[7], breakers = KEYS[8], subscription = ARGV[2] }
 local now = health_clock()
 local due = now + tonumber(ARGV[3])
@@ -27,7 +30,7 @@ local failure = park_whole(parking, function()
         local settled = KEYS[key + 1]
         results[i] = park_judge(held, entry, settled, ARGV[2])
         if results[i] == 1 then
-            local entered = park_enter(parking, KEYS[key], ARGV[arg + 1], ARGV[arg + 2], entry, "0 0 0 0 -", due)
+            local entered = park_enter(parking, KEYS[key], ARGV[arg + 1], ARGV[arg + 2], entry, UNTRIED, due)
             if ARGV[arg + 3] ~= "1" then
                 park_note(parking, entered, settled)
             elseif held then

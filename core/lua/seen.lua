@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+-- @use message
 -- Dedupe: which entry owns each producer-given event id within the window. An id is also taken, however old, while
 -- anything of its event is parked or dead: the copy of the body in Redis bears the id, and must not be taken for another
 -- event's.
@@ -9,16 +10,11 @@
 local count = #ARGV - 1
 local owners = {}
 
-local function holder(key)
-    local copy = redis.call("HGET", key, "event")
-    return copy and string.match(copy, "^[^\n]*\nentry (%S+)\n")
-end
-
 for i = 1, count do
     local entry = ARGV[i + 1]
     local owner = redis.call("GET", KEYS[i])
     if not owner then
-        local holding = holder(KEYS[count + i]) or entry
+        local holding = message_entry(KEYS[count + i]) or entry
         if holding == entry then
             owner = entry
             redis.call("SET", KEYS[i], owner, "PX", ARGV[1])

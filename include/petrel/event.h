@@ -56,10 +56,12 @@ struct event *event_parse(const struct event_entry *entry, size_t max_bytes,
                           struct event_fault *fault);
 void event_destroy(struct event **event);
 
-// The one copy of a parked or dead event that Redis keeps (field `event` of message:<id>): a version line
-// and one line per property, then the body. parse_stored: NULL if it isn't that form (or no memory).
+// The one copy of a parked or dead event that Redis keeps, message:<id>: how many deliveries refer to it, one line per
+// property, then the body. format_stored: with one reference. parse_stored: NULL if it isn't that form (or no memory).
+// count_references: 0 of what isn't that form.
 void event_format_stored(const struct event *event, struct text *out);
-struct event *event_parse_stored(struct span id, struct span stored);
+struct event *event_parse_stored(struct span id, uint32_t shard, struct span stored);
+uint64_t event_count_references(struct span stored);
 
 // "msg_<shard>_<ms>_<seq>" from an entry id; and back. False if it doesn't have that form.
 bool event_format_id(uint32_t shard, const char *entry_id, char out[EVENT_ID_SIZE]);

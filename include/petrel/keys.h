@@ -23,7 +23,7 @@ enum key_name {
     KEY_TOTALS, // hash: parked (deliveries parked now), delivered, dead, rejected, duplicates so far
     KEY_QUEUE,  // + subscription: zset event id → due time, ms (lease expiry while leased)
     KEY_PARKED,      // + subscription: hash event id → state
-    KEY_MESSAGE,     // + event id: hash, one copy of a parked or dead event
+    KEY_MESSAGE,     // + event id: string, one copy of a parked or dead event
     KEY_DEAD_LETTER, // + dead letter id: hash
     KEY_SEEN,        // + event id: string, expiring
     KEY_SETTLED,     // + entry id: set of subscriptions already settled of an event still pending

@@ -51,7 +51,7 @@ class State:
         for subscription, name in names.items():
             for identifier, state in client.hgetall(f"petrel:parked:{subscription}").items():
                 self.parked.add((identifier, name))
-                if not state.endswith(" -"):
+                if "@" in state:
                     self.leased.add((identifier, name))
         for letter in client.zrange("petrel:dead", 0, -1):
             identifier, subscription = letter.rsplit(".", 1)
@@ -100,13 +100,13 @@ class Held:
         tail = instances[0][-12:] if instances else "-"
         self.leased = {(identifier, name) for subscription, name in names.items()
                        for identifier, state in client.hgetall(f"petrel:parked:{subscription}").items()
-                       if f" {tail}." in state}
+                       if f" @{tail}." in state}
 
     def add_aborted(self, client, names):
         """What a drain has aborted and parked as it was: without a counted attempt."""
         self.fresh |= {(identifier, name) for subscription, name in names.items()
                        for identifier, state in client.hgetall(f"petrel:parked:{subscription}").items()
-                       if state.startswith("0 ")}
+                       if len(state.split(" @")[0].split()) == 1}
 
     def __contains__(self, pair):
         return pair in self.fresh or pair in self.leased

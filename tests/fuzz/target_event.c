@@ -63,7 +63,7 @@ static void check_stored(const struct event *event)
     text_init(&first, STORED_MAX_BYTES);
     text_init(&second, STORED_MAX_BYTES);
     event_format_stored(event, &first);
-    struct event *again = event_parse_stored(span_of(event->id), text_span(&first));
+    struct event *again = event_parse_stored(span_of(event->id), event->shard, text_span(&first));
     FUZZ_CHECK(!first.failed && again && is_same(event, again));
     event_format_stored(again, &second);
     FUZZ_CHECK(span_equals(text_span(&first), text_span(&second)));

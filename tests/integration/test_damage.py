@@ -40,7 +40,7 @@ def test_queues_of_nobody_and_events_that_are_none(petrel, redis_server, receive
         client.zadd(f"petrel:queue:{subscription}", {event: 0})
         client.hset(f"petrel:parked:{subscription}", event, "not a state at all")
     client.hdel(f"petrel:parked:{subscription}", "evt_without_state")
-    client.hset("petrel:message:evt_damaged", mapping={"event": "petrel-event 9\n", "refs": "1"})
+    client.set("petrel:message:evt_damaged", "00000001 9\n")
     client.zadd("petrel:due", {subscription: 0})
     # All of it was looked at, and the next event goes its way.
     wait_until(lambda: "evt_damaged" not in client.zrange(f"petrel:queue:{subscription}", 0, -1), 20,

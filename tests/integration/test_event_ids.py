@@ -42,7 +42,7 @@ def test_an_id_that_is_held_is_no_other_events(held, petrel, receiver, redis_ser
     assert rejected[0]["entry_id"] == entry and rejected[0]["reason"].startswith("id: \"same\" is still that of the entry ")
     assert receiver.count("/other") == 0
     # What holds it is as it was, and once it is gone the other one may come.
-    assert SECRET in redis_server.client.hget(f"petrel:message:{held}", "event")
+    assert SECRET in redis_server.client.get(f"petrel:message:{held}")
     redis_server.client.delete("petrel:message:same")
     forgotten(redis_server, held)
     petrel.api.ok("POST", f"/v1/rejected-events/{rejected[0]['id']}/requeue")
@@ -66,8 +66,8 @@ def test_a_copy_is_never_sent_to_another_tenant(petrel, receiver, redis_server, 
     subscription = petrel.api.subscribe(receiver.url("/"), tenant="other", retry_schedule=["2s"])["id"]
     xadd(type="a", data="1", tenant="other", id="mixed")
     wait_until(lambda: redis_server.client.zcard(f"petrel:queue:{subscription}"), 10, "parked")
-    copy = redis_server.client.hget("petrel:message:mixed", "event")
-    redis_server.client.hset("petrel:message:mixed", "event", copy.replace("tenant other", "tenant acme"))
+    copy = redis_server.client.get("petrel:message:mixed")
+    redis_server.client.set("petrel:message:mixed", copy.replace("tenant other", "tenant acme"))
     letters = wait_until(lambda: petrel.api.items("/v1/dead-letters"), 10, "it is a dead letter")
     assert letters[0]["reason"] == "payload_lost"
     stays(lambda: receiver.count() == 1, 0.3, "nothing more was sent")

@@ -191,7 +191,7 @@ def test_the_oldest_is_found_in_a_long_queue(api, petrel, receiver, redis_server
         redis_server.client.delete(queue, parked)
         redis_server.client.zadd(queue, {f"e{i:05}": far + i for i in range(count)})
         redis_server.client.hset(parked, mapping={
-            f"e{i:05}": f"1 1 1 500 http_status {1500000000000 if i == oldest else 1600000000000 + i} -" for i in range(count)})
+            f"e{i:05}": f"{1500000000000 if i == oldest else 1600000000000 + i} 1 1 0 500" for i in range(count)})
         return health(api, made)
 
     for count, oldest in [(1, 0), (1000, 500), (1000, 499), (1000, 999), (3000, 499), (3000, 2500)]:

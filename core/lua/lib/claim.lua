@@ -1,11 +1,21 @@
 -- SPDX-License-Identifier: Apache-2.0
--- How many deliveries a claim may lease now, by the subscription's breaker. Needs health.lua in front.
+-- How many deliveries a claim may lease now, by the subscription's breaker. Needs health.lua and state.lua in
+-- front.
 -- Returns how many, ms until it is worth asking again (0: the queue's own time), 1 if the slow start is over by now.
 local STAGE_MS = 1000
+
+-- A probe is under way: its lease is alive.
+local function claim_is_probing(health, queue, parked, now)
+    if health.probe == "" then return false end
+    local state = redis.call("HGET", parked, health.probe_event)
+    local until_ms = redis.call("ZSCORE", queue, health.probe_event)
+    return state_is_held(state, health.probe) and until_ms and tonumber(until_ms) > now
+end
+
 local function claim_allowance(names, health, now, wanted, cap, queue, parked)
     if health.hold_until > now then return 0, health.hold_until - now, 0 end
     if health.state == "open" then
-        if health_is_probing(health, queue, parked, now) then return 0, STAGE_MS, 0 end
+        if claim_is_probing(health, queue, parked, now) then return 0, STAGE_MS, 0 end
         if health.probe_at > now then return 0, health.probe_at - now, 0 end
         return math.min(wanted, 1), 0, 0
     end

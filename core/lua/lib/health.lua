@@ -140,14 +140,6 @@ local function health_succeed(names, queue, leases)
     return health
 end
 
--- A probe is under way: its lease is alive.
-local function health_is_probing(health, queue, parked, now)
-    if health.probe == "" then return false end
-    local state = redis.call("HGET", parked, health.probe_event)
-    local until_ms = redis.call("ZSCORE", queue, health.probe_event)
-    return state and string.match(state, "%S+$") == health.probe and until_ms and tonumber(until_ms) > now
-end
-
 -- When the queue of a subscription may be looked at, from its health: 0 means at once.
 local function health_wait_until(health)
     local wait = health.hold_until

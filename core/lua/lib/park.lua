@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- How a fresh delivery gets into its subscription's queue. Prepended to the scripts that say `-- @use park`.
+-- How a fresh delivery gets into its subscription's queue. Prepended to the scripts that say `-- @use park`. Needs
+-- message.lua and state.lua in front.
 local SETTLED_KEPT_MS = 604800000 -- 7 days
 
 -- Which of these entries (in the order of the stream) are pending with the consumer: {entry = true}, nil when there is no
@@ -28,16 +29,14 @@ end
 
 -- parking: {queue = , parked = , order = , due = , totals = , subscription = }, keys (order only for ordered ones) and
 -- an id; see park_whole.
--- state: "<attempts> <first attempt ms> <last attempt ms> <last status> <last error>". Its age counts from the entry,
--- whoever read it when. Returns what was entered, nil when the event is in the queue already. The first write is one
--- that a full Redis refuses.
-local function park_enter(parking, message, event, stored, entry, state, due)
+-- copy: see message.lua; tried: see state_make. Its age counts from the entry, whoever read it when. Returns what was
+-- entered, nil when the event is in the queue already. The first write is one that a full Redis refuses.
+local function park_enter(parking, message, event, copy, entry, tried, due)
     local born, sequence = string.match(entry, "^(%d+)-(%d+)$")
-    if redis.call("HSETNX", parking.parked, event, state .. " " .. born .. " -") == 0 then return nil end
+    if redis.call("HSETNX", parking.parked, event, state_make(born, tried)) == 0 then return nil end
     local entered = { event = event }
     parking.entered[#parking.entered + 1] = entered
-    redis.call("HSETNX", message, "event", stored)
-    redis.call("HINCRBY", message, "refs", 1)
+    message_refer(message, copy)
     entered.message = message
     redis.call("ZADD", parking.queue, due, event)
     if parking.order then
@@ -59,9 +58,7 @@ local function take_back(parking, entered)
     redis.pcall("ZREM", parking.queue, entered.event)
     if parking.order then redis.pcall("ZREM", parking.order, entered.event) end
     if entered.settled then redis.pcall("SREM", entered.settled, parking.subscription) end
-    if entered.message and redis.pcall("HINCRBY", entered.message, "refs", -1) == 0 then
-        redis.pcall("DEL", entered.message)
-    end
+    if entered.message then pcall(message_release, entered.message) end
 end
 
 -- All of `write` or nothing of what it entered: when a command of it is refused (a right taken away, a key of another

@@ -54,6 +54,18 @@ static inline void fresh(void)
     CHECK_STR(ASK("XGROUP", "CREATE", "t:events", "petrel", "0", "MKSTREAM"), "OK");
 }
 
+// A copy of an event with one reference, as event_format_stored makes it.
+#define COPY_OF(body) "00000001 1\ntype a\n\n" body
+#define COPY COPY_OF("the event")
+
+// How many references the copy of an event counts, its eight digits; "" when there is none.
+static inline const char *references(const char *event)
+{
+    char key[96];
+    snprintf(key, sizeof key, "t:message:%s", event);
+    return ASK("GETRANGE", key, "0", "7");
+}
+
 static char entry[64];
 
 // Adds an entry and reads it as the consumer; `entry` is its id.

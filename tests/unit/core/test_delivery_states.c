@@ -44,7 +44,7 @@ static const char *park_unattempted(void)
     return last_result(eval(SCRIPT_PARK_MANY,
                             WORDS("events", "queue:s", "due", "parked:s", "totals", HEALTH_KEYS,
                                   "order:s", "message:e", settled_key()),
-                            WORDS("petrel", "s", "0", "0", "0", "c", entry, "e", "x", sole)));
+                            WORDS("petrel", "s", "0", "0", "0", "c", entry, "e", COPY, sole)));
 }
 
 static const char *park(void)
@@ -53,7 +53,7 @@ static const char *park(void)
         return park_unattempted();
     return eval(SCRIPT_PARK, PARK_KEYS,
                 WORDS("petrel", entry, "e", "s", "0", "1", "1000", "1000", "500", "http_status",
-                      "x", sole, "0", "c", "", POLICY, "0"));
+                      COPY, sole, "0", "c", "", POLICY, "0"));
 }
 
 static const char *bury(void)
@@ -259,11 +259,11 @@ static const char *state_in_redis(void)
                                                              : "a dead letter without its text";
     snprintf(parked, sizeof parked, "%s", ASK("HGET", "t:parked:s", "e"));
     if (strcmp(parked, "nil") != 0) {
-        const char *lease = strrchr(parked, ' ') + 1;
+        const char *lease = strchr(parked, '@');
         bool is_due = strtoll(ASK("ZSCORE", "t:queue:s", "e"), NULL, 10) <= clock_wall_ms();
-        if (strcmp(lease, "-") == 0)
+        if (!lease)
             return "parked";
-        if (strcmp(lease, "mine") != 0)
+        if (strcmp(lease, "@mine") != 0)
             return "another's lease";
         return is_due ? "lease over" : "leased";
     }

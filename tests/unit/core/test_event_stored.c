@@ -36,7 +36,8 @@ TEST(stored_events_come_back)
             continue;
         text_init(&stored, MAX_BYTES);
         event_format_stored(event, &stored);
-        struct event *again = event_parse_stored(span_of(event->id), text_span(&stored));
+        struct event *again =
+            event_parse_stored(span_of(event->id), event->shard, text_span(&stored));
         CHECK(again);
         if (again)
             check_same(again, event);
@@ -46,7 +47,7 @@ TEST(stored_events_come_back)
         for (size_t size = 0; size < head_size; size++) {
             char *copy = malloc(size ? size : 1);
             memcpy(copy, stored.data, size);
-            again = event_parse_stored(span_of("x"), (struct span){.data = copy, .size = size});
+            again = event_parse_stored(span_of("x"), 0, (struct span){.data = copy, .size = size});
             CHECK(!again);
             event_destroy(&again);
             free(copy);
@@ -66,14 +67,27 @@ TEST(the_stored_form_is_the_documented_one)
     text_init(&stored, MAX_BYTES);
     event_format_stored(event, &stored);
     CHECK_STR(text_string(&stored),
-              "petrel-event 1\nentry " ENTRY_ID "\nshard 3\nown_id 1\ntype a\ntenant t\n"
-              "subscription sub_1\ncontent_type application/json\ntimestamp 1769860800042\n\n"
+              "00000001 1\nentry " ENTRY_ID "\ntype a\ntenant t\nsubscription sub_1\n\n"
               "{\"type\":\"a\",\"timestamp\":\"2026-01-31T12:00:00.042Z\",\"data\":1}");
     text_fini(&stored);
     event_destroy(&event);
 }
 
-#define HEAD "petrel-event 1\nentry 1-2\nshard 0\ntype a\ncontent_type text/plain\ntimestamp 5\n"
+// What can be told from the rest isn't written down: each byte is there once for each parked event.
+TEST(what_the_id_and_the_entry_say_is_left_out)
+{
+    struct text stored;
+    struct event *event = parse(FIELDS("type", "a", "payload", "x"));
+    if (!event)
+        return;
+    text_init(&stored, MAX_BYTES);
+    event_format_stored(event, &stored);
+    CHECK_STR(text_string(&stored), "00000001 1\ntype a\n\nx");
+    text_fini(&stored);
+    event_destroy(&event);
+}
+
+#define HEAD "00000001 1\nentry 1-2\ntype a\ncontent_type text/plain\ntimestamp 5\n"
 
 TEST(stored_garbage_is_refused)
 {
@@ -85,20 +99,20 @@ TEST(stored_garbage_is_refused)
         {HEAD "\nbody", true},
         {HEAD "to_come 1 2 3\n\n", true},
         {HEAD "flag\n\n", true},
+        {"12345678 1\nentry 1-2\ntype a\n\n", true},
         {HEAD, false},
         {"", false},
         {"\n", false},
-        {"petrel-event 2\nentry 1-2\ntype a\ncontent_type text/plain\ntimestamp 5\n\n", false},
-        {"petrel-event 1\n\nbody", false},
-        {"petrel-event 1\ntype a\ncontent_type text/plain\ntimestamp 5\n\n", false},
-        {"petrel-event 1\nentry 1-2\ncontent_type text/plain\ntimestamp 5\n\n", false},
-        {"petrel-event 1\nentry 1-2\ntype a\ntimestamp 5\n\n", false},
-        {"petrel-event 1\nentry 1-2\ntype a\ncontent_type text/plain\n\n", false},
+        {"00000001 2\nentry 1-2\ntype a\n\n", false},
+        {"00000001 1 1\nentry 1-2\ntype a\n\n", false},
+        {"0000001 1\nentry 1-2\ntype a\n\n", false},
+        {"-0000001 1\nentry 1-2\ntype a\n\n", false},
+        {"00000001\nentry 1-2\ntype a\n\n", false},
+        {"00000001 1\n\nbody", false},
+        {"00000001 1\ntype a\n\n", false},
+        {"00000001 1\nentry 1-2\n\n", false},
         {HEAD "type a b\n\n", false},
         {HEAD "entry 1\n\n", false},
-        {HEAD "shard -1\n\n", false},
-        {HEAD "shard 4294967296\n\n", false},
-        {HEAD "own_id yes\n\n", false},
         {HEAD "tenant a/b\n\n", false},
         {HEAD "subscription a b\n\n", false},
         {HEAD "traceparent x\n\n", false},
@@ -107,13 +121,21 @@ TEST(stored_garbage_is_refused)
         {"{\"type\":\"a\"}", false},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct event *event = event_parse_stored(SPAN("id"), span_of(cases[i].stored));
+        struct event *event = event_parse_stored(SPAN("id"), 0, span_of(cases[i].stored));
         CHECK_ROW((event != NULL) == cases[i].is_good, cases[i].stored);
         event_destroy(&event);
     }
-    CHECK(!event_parse_stored(SPAN(""), SPAN(HEAD "\n")));
-    CHECK(!event_parse_stored(SPAN("a b"), SPAN(HEAD "\n")));
-    CHECK(!event_parse_stored(SPAN("id"), (struct span){0}));
+    CHECK(!event_parse_stored(SPAN(""), 0, SPAN(HEAD "\n")));
+    CHECK(!event_parse_stored(SPAN("a b"), 0, SPAN(HEAD "\n")));
+    CHECK(!event_parse_stored(SPAN("id"), 0, (struct span){0}));
+}
+
+TEST(references_are_read_from_the_head)
+{
+    CHECK_INT(event_count_references(SPAN("00000042 1\nentry 1-2\n")), 42);
+    CHECK_INT(event_count_references(SPAN("00000042 1")), 0);
+    CHECK_INT(event_count_references(SPAN("damaged\n")), 0);
+    CHECK_INT(event_count_references((struct span){0}), 0);
 }
 
 UNIT_MAIN()

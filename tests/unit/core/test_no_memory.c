@@ -103,8 +103,8 @@ static bool parse_payload_event(void)
 static bool parse_stored_event(void)
 {
     struct event *event = event_parse_stored(
-        SPAN("id"), SPAN("petrel-event 1\nentry 1-2\nshard 0\ntype a\ncontent_type text/plain\n"
-                         "timestamp 5\n\nbody"));
+        SPAN("id"), 0,
+        SPAN("00000001 1\nentry 1-2\ntype a\ncontent_type text/plain\ntimestamp 5\n\nbody"));
     bool ok = event;
     event_destroy(&event);
     return ok;

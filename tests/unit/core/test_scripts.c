@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The contract of every Lua script, on a real redis-server: what it changes, that sending it again changes
 // nothing, that a lost lease fences it off, that references count right, and what happens when Redis is full.
+#include "petrel/parked_state.h"
 #include "script_calls.h"
 
 static bool is_about(int64_t a, int64_t b)
@@ -26,28 +27,29 @@ static const char *done(const char *answer)
     return strncmp(answered, "[1 ", 3) == 0 ? "1" : answered;
 }
 
-// Without the times that parked deliveries were born at (13 digits), which are now.
-static const char *without_born(const char *text)
+// As it is in Redis.
+static const char *raw_state_of(const char *sub, const char *event)
 {
-    static char out[4096];
-    char *to = out;
-    for (const char *from = text; *from; from++) {
-        if (from > text + 1 && from[-1] == ' ' && strspn(from, "0123456789") == 13) {
-            CHECK(is_about(strtoll(from, NULL, 10), clock_wall_ms()));
-            from += 13;
-            continue;
-        }
-        *to++ = *from;
-    }
-    *to = '\0';
-    return out;
-}
-
-static const char *state_of(const char *sub, const char *event)
-{
+    static char state[256];
     char parked[80];
     snprintf(parked, sizeof parked, "t:parked:%s", sub);
-    return without_born(ASK("HGET", parked, event));
+    snprintf(state, sizeof state, "%s", ASK("HGET", parked, event));
+    return state;
+}
+
+// What the scripts wrote, as the program reads it: "<attempts> <first ms> <last ms> <status> <error> <lease or ->".
+static const char *state_of(const char *sub, const char *event)
+{
+    static char out[256];
+    struct parked_state state = {0};
+    const char *text = raw_state_of(sub, event);
+    const char *lease = strchr(text, '@');
+    CHECK(parked_state_parse(span_of(text), &state));
+    CHECK(is_about(state.born_ms, clock_wall_ms()));
+    snprintf(out, sizeof out, "%u %lld %lld %d %s %s", state.attempts,
+             (long long)state.first_attempt_ms, (long long)state.last_attempt_ms, state.last_status,
+             state.last_error, lease ? lease + 1 : "-");
+    return out;
 }
 #define POLICY "10 80 20 5000 300000 432000000"
 
@@ -66,7 +68,7 @@ static const char *park(const char *entry_id, const char *event, const char *sub
                      WORDS("events", queue, "due", parked, message, settled, "totals", health,
                            "open", "breakers", order),
                      WORDS("petrel", entry_id, event, sub, delay, "1", "1000", "1000", "500",
-                           "http_status", "the event", is_sole, "0", "c", "", POLICY, "0")));
+                           "http_status", COPY, is_sole, "0", "c", "", POLICY, "0")));
 }
 
 static const char *claim(const char *sub, const char *limit, const char *lease_ms, const char *lease)
@@ -83,7 +85,7 @@ static const char *claim(const char *sub, const char *limit, const char *lease_m
     breaker = strstr(answered, " closed 0");
     if (breaker)
         memmove(breaker, breaker + 9, strlen(breaker + 9) + 1);
-    return without_born(answered);
+    return answered;
 }
 
 static const char *finish(const char *event, const char *sub, const char *lease)
@@ -129,9 +131,9 @@ static const char *bury(const char *entry_id, const char *event, const char *sub
     return done(eval(SCRIPT_BURY,
                      WORDS("events", queue, parked, message, settled, "totals", "dead", key, health,
                            "open", "breakers", order),
-                     WORDS("petrel", entry_id, event, sub, letter, lease,
-                           lease[0] ? "" : "the event", is_sole, lease[0] ? "" : "c", "", POLICY,
-                           "", "", "", "reason", "exhausted", "attempts", "10")));
+                     WORDS("petrel", entry_id, event, sub, letter, lease, lease[0] ? "" : COPY,
+                           is_sole, lease[0] ? "" : "c", "", POLICY, "", "", "", "reason",
+                           "exhausted", "attempts", "10")));
 }
 
 static const char *redrive(const char *event, const char *sub)
@@ -187,10 +189,10 @@ TEST(seen_of_the_same_id_twice_in_one_batch)
 
 TEST(seen_knows_who_holds_an_id_when_its_window_is_over)
 {
-    static const char copy[] = "petrel-event 1\nentry 1-0\ntype a\n\nentry 2-0\n";
+    static const char copy[] = "00000001 1\nentry 1-0\ntype a\n\nentry 2-0\n";
     fresh();
-    ASK("HSET", "t:message:a", "event", copy);
-    ASK("HSET", "t:message:b", "event", "damaged");
+    ASK("SET", "t:message:a", copy);
+    ASK("SET", "t:message:b", "damaged");
     CHECK_STR(eval(SCRIPT_SEEN, WORDS("seen:a", "seen:b", "message:a", "message:b"),
                    WORDS("60000", "2-0", "3-0")),
               "[held 1-0 3-0]");
@@ -267,7 +269,7 @@ TEST(park_of_the_only_delivery_stores_and_acknowledges)
     read_one("c");
     CHECK_STR(park(entry, "e1", "s1", "5000", "1"), "1");
     CHECK_STR(state_of("s1", "e1"), "1 1000 1000 500 http_status -");
-    CHECK_STR(ASK("HGETALL", "t:message:e1"), "[event the event refs 1]");
+    CHECK_STR(ASK("GET", "t:message:e1"), COPY);
     CHECK_STR(ASK("HGET", "t:totals", "parked"), "1");
     CHECK_STR(ASK("XPENDING", "t:events", "petrel"), "[0 nil nil nil]");
     CHECK_STR(ASK("EXISTS", "t:settled:x"), "0");
@@ -294,12 +296,37 @@ TEST(park_of_one_delivery_of_several_notes_it_and_leaves_the_entry_pending)
     take_digest();
     CHECK_STR(park(entry, "e1", "s1", "5000", "0"), "2");
     CHECK_STR(ASK("DEBUG", "DIGEST"), digest);
-    CHECK_STR(ASK("HGET", "t:message:e1", "refs"), "2");
+    CHECK_STR(references("e1"), "00000002");
     char settled[80];
     snprintf(settled, sizeof settled, "t:settled:%s", entry);
     CHECK_STR(ASK("SCARD", settled), "2");
     CHECK(first_number(ASK("PTTL", settled)) > 6LL * 86400000);
     CHECK(strncmp(ASK("XPENDING", "t:events", "petrel"), "[1 ", 3) == 0);
+}
+
+TEST(a_copy_is_counted_in_its_place)
+{
+    fresh();
+    ASK("SET", "t:message:e1", "00000099 1\ntype a\n\nbody");
+    read_one("c");
+    CHECK_STR(park(entry, "e1", "s1", "0", "1"), "1");
+    CHECK_STR(ASK("GET", "t:message:e1"), "00000100 1\ntype a\n\nbody");
+    claim("s1", "1", "30000", "lease-a");
+    CHECK_STR(finish("e1", "s1", "lease-a"), "1");
+    CHECK_STR(ASK("GET", "t:message:e1"), "00000099 1\ntype a\n\nbody");
+}
+
+// By whoever: what isn't petrel's is neither counted nor deleted, and the delivery ends all the same.
+TEST(a_copy_that_counts_nothing_is_left_alone)
+{
+    fresh();
+    ASK("SET", "t:message:e1", "damaged copy");
+    read_one("c");
+    CHECK_STR(park(entry, "e1", "s1", "0", "1"), "1");
+    claim("s1", "1", "30000", "lease-a");
+    CHECK_STR(finish("e1", "s1", "lease-a"), "1");
+    CHECK_STR(ASK("GET", "t:message:e1"), "damaged copy");
+    CHECK_STR(ASK("EXISTS", "t:parked:s1", "t:queue:s1"), "0");
 }
 
 TEST(park_moves_the_look_only_forward)
@@ -320,8 +347,8 @@ TEST(park_of_a_paused_one_leaves_due_alone)
     CHECK_STR(done(eval(SCRIPT_PARK,
                         WORDS("events", "queue:s1", "due", "parked:s1", "message:e1", "settled:1",
                               "totals", "health:s1", "open", "breakers", "order:s1"),
-                        WORDS("petrel", entry, "e1", "s1", "0", "0", "0", "0", "0", "-",
-                              "the event", "1", "1", "c", "", POLICY, "0"))),
+                        WORDS("petrel", entry, "e1", "s1", "0", "0", "0", "0", "0", "-", COPY, "1",
+                              "1", "c", "", POLICY, "0"))),
               "1");
     CHECK_STR(ASK("ZCARD", "t:queue:s1"), "1");
     CHECK_STR(ASK("EXISTS", "t:due"), "0");
@@ -345,12 +372,12 @@ TEST(park_without_the_group_keeps_the_delivery)
     read_one("c");
     ASK("XGROUP", "DESTROY", "t:events", "petrel");
     CHECK_STR(park(entry, "e1", "s1", "5000", "1"), "1");
-    CHECK_STR(ASK("HGET", "t:message:e1", "refs"), "1");
+    CHECK_STR(references("e1"), "00000001");
     // The group comes back from 0, the entry is read again: still parked once.
     ASK("XGROUP", "CREATE", "t:events", "petrel", "0");
     ASK("XREADGROUP", "GROUP", "petrel", "c", "STREAMS", "t:events", ">");
     CHECK_STR(park(entry, "e1", "s1", "5000", "1"), "1");
-    CHECK_STR(ASK("HGET", "t:message:e1", "refs"), "1");
+    CHECK_STR(references("e1"), "00000001");
     CHECK_STR(ASK("HGET", "t:totals", "parked"), "1");
     CHECK_STR(ASK("XPENDING", "t:events", "petrel"), "[0 nil nil nil]");
 }
@@ -451,9 +478,11 @@ static void park_two(void)
 
 TEST(claim_leases_what_is_due_to_one_caller)
 {
+    char expected[256];
     park_two();
+    snprintf(expected, sizeof expected, "0 e1 %s]", raw_state_of("s1", "e1"));
     const char *answer = claim("s1", "1", "30000", "lease-a");
-    CHECK_STR(after_first(answer), "0 e1 1 1000 1000 500 http_status -]");
+    CHECK_STR(after_first(answer), expected);
     claim("s1", "10", "30000", "lease-b");
     CHECK_STR(state_of("s1", "e1"), "1 1000 1000 500 http_status lease-a");
     CHECK_STR(state_of("s1", "e2"), "1 1000 1000 500 http_status lease-b");
@@ -467,10 +496,14 @@ TEST(claim_leases_what_is_due_to_one_caller)
 
 TEST(claim_again_when_the_lease_is_over)
 {
+    char expected[256];
     park_two();
     claim("s1", "10", "0", "lease-a");
     redis_server_nap();
-    CHECK(strstr(claim("s1", "10", "30000", "lease-b"), "e1 1 1000 1000 500 http_status lease-a"));
+    snprintf(expected, sizeof expected, "e1 %s", raw_state_of("s1", "e1"));
+    CHECK(strstr(expected, " @lease-a"));
+    CHECK(strstr(claim("s1", "10", "30000", "lease-b"), expected));
+    CHECK_STR(state_of("s1", "e1"), "1 1000 1000 500 http_status lease-b");
     CHECK_STR(finish("e1", "s1", "lease-a"), "0"); // fenced off
     CHECK_STR(finish("e1", "s1", "lease-b"), "1");
 }
@@ -518,7 +551,7 @@ TEST(finish_drops_the_last_reference_and_does_so_once)
     claim("s2", "1", "30000", "lease-a");
     CHECK_STR(finish("e1", "s1", "lease-a"), "1");
     CHECK_STR(finish("e1", "s1", "lease-a"), "0");
-    CHECK_STR(ASK("HGET", "t:message:e1", "refs"), "1");
+    CHECK_STR(references("e1"), "00000001");
     CHECK_STR(finish("e1", "s2", "lease-a"), "1");
     CHECK_STR(ASK("EXISTS", "t:message:e1", "t:parked:s1", "t:queue:s2"), "0");
     CHECK_STR(ASK("HMGET", "t:totals", "parked", "delivered"), "[0 2]");
@@ -544,7 +577,7 @@ TEST(retry_puts_it_back_with_its_new_state)
     CHECK(is_about(score("t:queue:s1", "e1"), clock_wall_ms() + 60000));
     CHECK_STR(retry("e1", "s1", "lease-a"), "0"); // the lease is spent
     CHECK_STR(ASK("HGET", "t:totals", "parked"), "2");
-    CHECK_STR(ASK("HGET", "t:message:e1", "refs"), "1");
+    CHECK_STR(references("e1"), "00000001");
 }
 
 // ---- bury, redrive, discard
@@ -560,7 +593,7 @@ TEST(bury_of_a_fresh_delivery)
     CHECK(is_about(score("t:dead", "e1.s1"), clock_wall_ms()));
     CHECK_STR(ASK("HMGET", "t:dead:e1.s1", "event", "subscription", "reason", "attempts"),
               "[e1 s1 exhausted 10]");
-    CHECK_STR(ASK("HGETALL", "t:message:e1"), "[event the event refs 1]");
+    CHECK_STR(ASK("GET", "t:message:e1"), COPY);
     CHECK_STR(ASK("XPENDING", "t:events", "petrel"), "[0 nil nil nil]");
     CHECK_STR(ASK("HGETALL", "t:totals"), "[dead 1]");
 }
@@ -572,7 +605,7 @@ TEST(bury_of_a_leased_delivery_hands_its_reference_on)
     CHECK_STR(bury("", "e1", "s1", "lease-x", "0"), "0");
     CHECK_STR(bury("", "e1", "s1", "lease-a", "0"), "1");
     CHECK_STR(bury("", "e1", "s1", "lease-a", "0"), "0");
-    CHECK_STR(ASK("HGETALL", "t:message:e1"), "[event the event refs 1]");
+    CHECK_STR(ASK("GET", "t:message:e1"), COPY);
     CHECK_STR(ASK("HMGET", "t:totals", "parked", "dead"), "[1 1]");
     CHECK_STR(ASK("ZSCORE", "t:queue:s1", "e1"), "nil");
     CHECK_STR(ASK("HEXISTS", "t:parked:s1", "e1"), "0");
@@ -586,8 +619,8 @@ TEST(bury_tells_of_the_death_in_the_same_script_and_once)
         eval(SCRIPT_BURY,
              WORDS("events", "queue:s1", "parked:s1", "message:e1", "settled:0-0", "totals", "dead",
                    "dead:e1.s1", "health:s1", "open", "breakers", "order:s1"),
-             WORDS("petrel", entry, "e1", "s1", "e1.s1", "", "the event", "1", "c", "", POLICY,
-                   "own_1", "acme", "{}", "reason", "exhausted"));
+             WORDS("petrel", entry, "e1", "s1", "e1.s1", "", COPY, "1", "c", "", POLICY, "own_1",
+                   "acme", "{}", "reason", "exhausted"));
     CHECK_STR(ASK("HGET", "t:dead:e1.s1", "reason"), "exhausted");
     CHECK_STR(ASK("XLEN", "t:events"), "2");
     CHECK(strstr(ASK("XREVRANGE", "t:events", "+", "-", "COUNT", "1"),
@@ -601,10 +634,10 @@ TEST(bury_again_over_an_older_dead_letter_of_the_same_event_counts_once)
     bury(entry, "e1", "s1", "", "1");
     read_one("c"); // the same event id published again
     park(entry, "e1", "s1", "0", "1");
-    CHECK_STR(ASK("HGET", "t:message:e1", "refs"), "2");
+    CHECK_STR(references("e1"), "00000002");
     claim("s1", "1", "30000", "lease-a");
     CHECK_STR(bury("", "e1", "s1", "lease-a", "0"), "1");
-    CHECK_STR(ASK("HGET", "t:message:e1", "refs"), "1");
+    CHECK_STR(references("e1"), "00000001");
     CHECK_STR(discard("e1", "s1"), "1");
     CHECK_STR(ASK("EXISTS", "t:message:e1"), "0");
 }
@@ -641,11 +674,12 @@ TEST(redrive_starts_a_new_schedule_and_does_so_once)
     CHECK_STR(redrive("e1", "s1"), "1");
     CHECK_STR(redrive("e1", "s1"), "0");
     CHECK_STR(state_of("s1", "e1"), "0 0 0 0 - -");
-    CHECK_STR(ASK("HGET", "t:message:e1", "refs"), "1");
+    CHECK_STR(references("e1"), "00000001");
     CHECK_STR(ASK("EXISTS", "t:dead", "t:dead:e1.s1"), "0");
     CHECK_STR(ASK("HGET", "t:totals", "parked"), "1");
     CHECK(is_about(score("t:due", "s1"), clock_wall_ms()));
-    CHECK(strstr(claim("s1", "1", "30000", "lease-a"), "e1 0 0 0 0 - -") != NULL);
+    CHECK_INT(span_of(raw_state_of("s1", "e1")).size, 13); // when it was born, and no more
+    CHECK(strstr(claim("s1", "1", "30000", "lease-a"), " e1 ") != NULL);
     CHECK_STR(finish("e1", "s1", "lease-a"), "1");
     CHECK_STR(ASK("EXISTS", "t:message:e1"), "0");
 }
@@ -669,7 +703,7 @@ TEST(redrive_of_what_is_parked_again_meanwhile_keeps_one_delivery)
     read_one("c");
     park(entry, "e1", "s1", "60000", "1");
     CHECK_STR(redrive("e1", "s1"), "1");
-    CHECK_STR(ASK("HGET", "t:message:e1", "refs"), "1");
+    CHECK_STR(references("e1"), "00000001");
     CHECK_STR(ASK("HGET", "t:totals", "parked"), "1");
     CHECK_STR(ASK("ZCARD", "t:dead"), "0");
 }
@@ -692,10 +726,10 @@ TEST(discard_takes_the_copy_with_the_last_reference)
     read_one("c");
     bury(entry, "e1", "s1", "", "0");
     bury(entry, "e1", "s2", "", "0");
-    CHECK_STR(ASK("HGET", "t:message:e1", "refs"), "2");
+    CHECK_STR(references("e1"), "00000002");
     CHECK_STR(discard("e1", "s1"), "1");
     CHECK_STR(discard("e1", "s1"), "0");
-    CHECK_STR(ASK("HGET", "t:message:e1", "refs"), "1");
+    CHECK_STR(references("e1"), "00000001");
     become_full(); // giving memory back always works
     CHECK_STR(discard("e1", "s2"), "1");
     become_roomy();

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "petrel/clock.h"
+#include "server_head.h"
 #include "server_internal.h"
 
 enum {
@@ -271,6 +272,36 @@ static enum MHD_Result admit(struct upload *upload)
     return MHD_NO; // the server stops
 }
 
+// ---- the callbacks
+
+// `why` is static. Closed, because what follows on the connection may be anything.
+static enum MHD_Result refuse_head(struct MHD_Connection *connection, const char *why)
+{
+    struct MHD_Response *out = MHD_create_response_from_buffer(strlen(why), (void *)(uintptr_t)why,
+                                                               MHD_RESPMEM_PERSISTENT);
+    if (!out)
+        return MHD_NO;
+    MHD_add_response_header(out, "content-type", "text/plain");
+    MHD_add_response_header(out, "connection", "close");
+    enum MHD_Result result = MHD_queue_response(connection, 400, out);
+    MHD_destroy_response(out);
+    return result;
+}
+
+static enum MHD_Result on_head(const struct http_server *server, const struct http_request *request,
+                               void **request_state)
+{
+    struct MHD_Connection *connection = request->connection;
+    const char *why = server_head_refuse(request);
+    if (why) {
+        enter(server, connection, SERVER_PHASE_ANSWER);
+        return refuse_head(connection, why);
+    }
+    struct upload *upload = *request_state = create_upload(server, request);
+    enter(server, connection, SERVER_PHASE_BODY);
+    return !upload ? MHD_NO : needs_admission(upload) ? admit(upload) : begin(upload);
+}
+
 // NOLINTNEXTLINE(readability-function-size): libmicrohttpd's parameters
 enum MHD_Result server_on_request(void *arg, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *data,
@@ -281,9 +312,7 @@ enum MHD_Result server_on_request(void *arg, struct MHD_Connection *connection, 
     struct upload *upload = *request_state;
     if (!upload) {
         struct http_request request = {.method = method, .path = url, .connection = connection};
-        upload = *request_state = create_upload(server, &request);
-        enter(server, connection, SERVER_PHASE_BODY);
-        return !upload ? MHD_NO : needs_admission(upload) ? admit(upload) : begin(upload);
+        return on_head(server, &request, request_state);
     }
     if (!upload->is_begun) // its head once more, now that it is admitted
         return begin(upload);

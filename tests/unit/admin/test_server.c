@@ -158,6 +158,53 @@ TEST(a_handler_that_waits_holds_up_only_its_own)
     http_server_stop(&server);
 }
 
+// Everything until the connection ends, which it must.
+static void read_all(int fd, char *out, size_t out_size)
+{
+    size_t size = 0;
+    ssize_t got = 1;
+    while (got > 0 && size + 1 < out_size && answers(fd, PATIENCE_MS)) {
+        got = recv(fd, out + size, out_size - 1 - size, 0);
+        size += got > 0 ? (size_t)got : 0;
+    }
+    CHECK(got <= 0);
+    out[size] = '\0';
+}
+
+#define POST(headers) "POST / HTTP/1.1\r\nHost: x\r\n" headers "\r\n"
+
+TEST(a_head_that_can_be_read_in_two_ways_is_refused_with_all_that_follows)
+{
+    static const char *const heads[] = {
+        POST("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n") "0\r\n\r\n",
+        POST("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n") "0\r\n\r\n",
+        POST("Content-Length: 0\r\nContent-Length: 5\r\n"),
+        POST("Content-Length: 5\r\ncontent-length: 0\r\n"),
+        POST("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n") "0\r\n\r\n",
+        POST("Transfer-Encoding: xchunked\r\n"),
+        POST("Transfer-Encoding: gzip, chunked\r\n") "0\r\n\r\n",
+        POST("Content-Length : 5\r\n"),
+        POST("Authorization: Bearer a\r\nAuthorization: Bearer b\r\nContent-Length: 0\r\n"),
+        "GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    };
+    struct http_server *server = start();
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        char answer[2048];
+        int fd = dial(server);
+        say(fd, heads[i]);
+        send(fd, REQUEST("/hidden"), strlen(REQUEST("/hidden")), MSG_NOSIGNAL);
+        read_all(fd, answer, sizeof answer);
+        CHECK_ROW(strncmp(answer, "HTTP/1.1 400 ", 13) == 0, heads[i]);
+        CHECK_ROW(!strstr(answer, "HTTP/1.1 200"), heads[i]);
+        close(fd);
+    }
+    int fd = dial(server);
+    say(fd, POST("Transfer-Encoding: Chunked\r\n") "2\r\nab\r\n0\r\n\r\n");
+    CHECK(has_ok(fd, PATIENCE_MS));
+    close(fd);
+    http_server_stop(&server);
+}
+
 static void *stop(void *arg)
 {
     struct http_server *server = arg;

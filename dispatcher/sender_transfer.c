@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "petrel/clock.h"
+#include "sender_tls.h"
 
 enum {
     CURLE_TOO_LARGE_NUMBER = 100, // its name came with curl 8.6
@@ -175,6 +176,7 @@ static void set_fixed_options(struct transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, (LOOKUP_KNOWN_MS + 5000L) / 1000);
     // Without it, giving up on a hung name lookup waits for its thread (curl ≥ 7.87 has the option).
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+    sender_tls_bound(easy);
     set_proxy(easy, options);
     set_callbacks(transfer);
 }

@@ -21,7 +21,8 @@ CONFINED = (
     ("libcurl", r"curl/", ("dispatcher/sender*", "core/url.c")),
     ("hiredis", r"hiredis/|hiredis(_ssl)?\.h$", ("core/redis_*",)),
     ("libmicrohttpd", r"microhttpd\.h$", ("admin/server*",)),
-    ("OpenSSL", r"openssl/", ("core/secret*", "core/seal*", "core/signature*", "core/random*", "core/digest*", "core/redis_tls*", "admin/auth*")),
+    ("OpenSSL", r"openssl/", ("core/secret*", "core/seal*", "core/signature*", "core/random*", "core/digest*", "core/redis_tls*", "admin/auth*",
+                             "dispatcher/sender_tls*")),
     ("libuv", r"uv\.h$|uv/", ("dispatcher/*", "core/redis_*", "cli/*")),
     ("inih", r"ini\.h$", ("core/config_*",)),
 )

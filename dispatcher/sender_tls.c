@@ -1,12 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
-// By default one SSL_read goes on reading as long as what comes is no data: session tickets, key updates, requests to
-// negotiate anew. A receiver that sends them faster than they are taken in would keep the worker inside that one call,
-// past every deadline. Without SSL_MODE_AUTO_RETRY (on since OpenSSL 1.1.1) each call takes in one message and returns.
+// Two loops of OpenSSL go on for as long as bytes come, past every deadline, and hold up the worker meanwhile:
+//
+// - SSL_read takes in session tickets and key updates until there is data. Without SSL_MODE_AUTO_RETRY (on since
+//   OpenSSL 1.1.1) each call takes in one message and returns.
+// - A handshake passes over requests to negotiate anew, which cost a server nothing and want no certificate. No mode
+//   changes that, so they are counted; too many, and there is nothing more to read.
 #include "sender_tls.h"
 
+#include <assert.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
+
+enum { HELLO_REQUESTS_MAX = 32 }; // of a connection: a server that means it sends one
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int count_index; // of a connection's count of them, which stands in the pointer itself
+
+static void make_index(void)
+{
+    count_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    assert(count_index >= 0);
+}
+
+// To what comes the connection is at its end from now on. Not closed from here: the socket is libcurl's.
+static void stop_reading(SSL *ssl)
+{
+    BIO *nothing = BIO_new(BIO_s_mem());
+    if (!nothing)
+        return; // the next one tries again
+    BIO_set_mem_eof_return(nothing, 0);
+    SSL_set0_rbio(ssl, nothing);
+}
+
+// NOLINTNEXTLINE(readability-function-size): OpenSSL's parameters
+static void on_message(int is_written, int version, int content_type, const void *bytes,
+                       size_t size, SSL *ssl, void *arg)
+{
+    (void)version;
+    (void)arg;
+    const unsigned char *message = bytes;
+    if (is_written || content_type != SSL3_RT_HANDSHAKE || size == 0 ||
+        message[0] != SSL3_MT_HELLO_REQUEST)
+        return;
+    uintptr_t count = (uintptr_t)SSL_get_ex_data(ssl, count_index) + 1;
+    SSL_set_ex_data(ssl, count_index, (void *)count);
+    if (count > HELLO_REQUESTS_MAX)
+        stop_reading(ssl);
+}
 
 static CURLcode on_context(CURL *easy, void *ssl_context, void *arg)
 {
@@ -14,6 +57,7 @@ static CURLcode on_context(CURL *easy, void *ssl_context, void *arg)
     (void)arg;
     SSL_CTX_clear_mode(ssl_context, SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_options(ssl_context, SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_msg_callback(ssl_context, on_message);
     return CURLE_OK;
 }
 
@@ -26,6 +70,8 @@ static bool is_openssl(void)
 
 void sender_tls_bound(CURL *easy)
 {
-    if (is_openssl())
-        curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context);
+    if (!is_openssl())
+        return;
+    pthread_once(&once, make_index);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context);
 }

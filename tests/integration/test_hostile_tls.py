@@ -5,7 +5,7 @@ import itertools
 import time
 
 import pytest
-from harness.raw_tls import DATA, HANDSHAKE, KEY_UPDATE, RawTlsReceiver, ticket
+from harness.raw_tls import DATA, HANDSHAKE, HELLO_REQUEST, KEY_UPDATE, RawTlsReceiver, plain, ticket
 from harness.tls import Authority
 from harness.wait import wait_until
 
@@ -46,11 +46,32 @@ def empty_records(records):
         yield b"".join(records.seal(DATA, b"") for _ in range(500))
 
 
-@pytest.mark.parametrize("messages", [tickets_by_the_hundred, a_ticket_a_record, key_updates, empty_records],
-                         ids=lambda f: f.__name__)
+# In place of the handshake, without a certificate:
+
+def requests_to_negotiate(records):
+    while True:
+        yield plain(HANDSHAKE, HELLO_REQUEST) * 8000
+
+
+def requests_to_negotiate_by_the_thousand(records):
+    while True:
+        yield plain(HANDSHAKE, HELLO_REQUEST * 4096) * 8
+
+
+def warnings(records):
+    while True:
+        yield plain(21, b"\x01\x64") * 8000
+
+
+AFTER = [tickets_by_the_hundred, a_ticket_a_record, key_updates, empty_records]
+INSTEAD = [requests_to_negotiate, requests_to_negotiate_by_the_thousand, warnings]
+
+
+@pytest.mark.parametrize("messages", [*AFTER, *INSTEAD], ids=lambda f: f.__name__)
 def test_what_is_no_data_keeps_no_worker_past_its_deadline(start, receiver, xadd, tmp_path, messages):
     authority = Authority(tmp_path / "ca")
-    hostile = RawTlsReceiver(authority.context("localhost"), tmp_path / "keylog", flood(messages))
+    hostile = RawTlsReceiver(None if messages in INSTEAD else authority.context("localhost"), tmp_path / "keylog",
+                             flood(messages))
     petrel = start(flags=["--ca-file", authority.file, "--retry-schedule", "none", "--workers", "1",
                           "--request-timeout", f"{TIMEOUT_MS}ms"])
     petrel.api.subscribe(hostile.url(), ["bad"])

@@ -13,12 +13,18 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 HANDSHAKE, DATA = 22, 23
 KEY_UPDATE = b"\x18\x00\x00\x01\x00"
+HELLO_REQUEST = bytes(4)
 
 
 def ticket(number):
     """A NewSessionTicket (RFC 8446 §4.6.1) of the fewest bytes."""
     body = struct.pack(">II", 7200, number) + b"\x01\x00" + b"\x00\x01x" + b"\x00\x00"
     return b"\x04" + len(body).to_bytes(3, "big") + body
+
+
+def plain(kind, content):
+    """A record as they are before there are keys."""
+    return struct.pack(">BHH", kind, 0x0303, len(content)) + content
 
 
 def expand(secret, label, size):
@@ -47,12 +53,14 @@ class Records:
 
 
 class RawTlsReceiver:
-    """handler(socket, records) is called once the handshake is over; the request is never read."""
+    """handler(socket, records) is called once the handshake is over; the request is never read. Without a context it is
+    called instead of a handshake, with no records, when the client has begun one."""
 
     def __init__(self, context, keylog, handler):
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.num_tickets = 0
-        context.keylog_filename = str(keylog)
+        if context:
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+            context.num_tickets = 0
+            context.keylog_filename = str(keylog)
         self.context, self.keylog, self.handler = context, keylog, handler
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
@@ -69,6 +77,10 @@ class RawTlsReceiver:
 
     def _serve(self, connection):
         with connection, contextlib.suppress(OSError):
+            if not self.context:
+                connection.recv(65536)
+                self.handler(connection, None)
+                return
             incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
             session = self.context.wrap_bio(incoming, outgoing, server_side=True)
             while True:

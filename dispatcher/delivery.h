@@ -48,7 +48,8 @@ struct delivery {
     // claimed
     struct event *own_event;
     char lease[LEASE_SIZE];
-    int64_t lease_renewed_ms; // mono
+    int64_t lease_renewed_ms;       // mono
+    struct delivery *next_to_start; // of those claimed and not attempted yet
 };
 
 // For a fresh one; takes its own reference on the subscription. Asserts memory (bounded by the intake).

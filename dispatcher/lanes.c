@@ -17,8 +17,9 @@
 enum {
     FORGET_EVERY_MS = 10000,
     FORGET_AFTER_MS = 300000,
-    REFILL_TRIES = 16,  // lanes with a backlog looked at when a slot frees
-    REFILL_AT_ONCE = 16 // deliveries claimed per turn, so that backlogs alternate
+    REFILL_TRIES = 16,   // lanes with a backlog looked at when a slot frees
+    REFILL_AT_ONCE = 16, // deliveries claimed per turn, so that backlogs alternate
+    BURST_MIN = 8,       // deliveries of a lane
 };
 
 // ---- the set of lanes
@@ -94,7 +95,7 @@ static bool is_forgettable(const struct lane *lane, int64_t now_ms)
 {
     return !lane_in_flight(lane) && !lane->promised && !lane->waiting && !lane->leaving_first &&
            !lane->backlog_shards && !lane->blocked_shards && !lane->is_asking &&
-           !lane->is_telling && lane->hold_until_ms <= now_ms &&
+           !lane->is_telling && !lane->is_cut && lane->hold_until_ms <= now_ms &&
            now_ms - lane->last_used_ms > FORGET_AFTER_MS;
 }
 
@@ -176,6 +177,14 @@ static void refresh_subscription(struct lanes *lanes, struct delivery *delivery)
     delivery->subscription = subscription_ref(current);
 }
 
+// One of a burst for the same lane takes turns with what waits; the first few don't.
+static bool may_start(struct lanes *lanes, struct lane *lane)
+{
+    return !lane->waiting && !lane->is_congested && lanes_has_slot(lanes, lane) &&
+           lanes_has_token(lanes, lane) &&
+           (!lane->is_proven || lane_in_flight(lane) < BURST_MIN || lanes_has_turn(lanes, lane));
+}
+
 void lanes_accept(struct lanes *lanes, struct delivery *delivery)
 {
     refresh_subscription(lanes, delivery);
@@ -187,8 +196,7 @@ void lanes_accept(struct lanes *lanes, struct delivery *delivery)
     else if (!subscription_is_ready(subscription) || subscription->is_ordered || is_blocked ||
              lanes_hold_ms(lane) > 0)
         lanes_park_in_turn(lanes, lane, delivery);
-    else if (!lane->waiting && !lane->is_congested && lanes_has_slot(lanes, lane) &&
-             lanes_has_token(lanes, lane))
+    else if (may_start(lanes, lane))
         lanes_start(lanes, lane, delivery);
     else if (lanes_may_wait(lanes, lane))
         lanes_wait(lanes, lane, delivery);
@@ -239,21 +247,6 @@ void lanes_on_claimed(struct lanes *lanes, struct lane *lane, uint32_t shard, bo
         backlogged_remove(lanes, lane);
 }
 
-void lanes_attempt_claimed(struct lanes *lanes, struct delivery *delivery)
-{
-    struct lane *lane = lanes_find(lanes, delivery->subscription);
-    int64_t age_ms = clock_wall_ms() - delivery->born_ms;
-    lanes_give_back(lanes, lane, 1);
-    // Near the end of its lease it could be another's before the request is out.
-    bool is_late = clock_mono_ms() - delivery->taken_ms > LEASE_MS / 2;
-    if (lanes->is_draining || is_late)
-        lanes_put_back(lanes, delivery);
-    else if (delivery->born_ms && age_ms > lanes_max_age_ms(lanes, delivery->subscription))
-        lanes_bury_expired(lanes, delivery);
-    else
-        lanes_start(lanes, lane, delivery);
-}
-
 // ---- life
 
 struct lanes *lanes_create(struct worker *worker)
@@ -263,6 +256,7 @@ struct lanes *lanes_create(struct worker *worker)
     lanes->worker = worker;
     lanes_wait_init(lanes);
     lanes_rate_init(lanes);
+    lanes_turns_init(lanes);
     return lanes;
 }
 
@@ -278,6 +272,7 @@ void lanes_drain(struct lanes *lanes)
     lanes->is_draining = true;
     uv_timer_stop(&lanes->rate_timer);
     lanes_park_all(lanes);
+    lanes_attempt_all_claimed(lanes);
 }
 
 bool lanes_is_empty(const struct lanes *lanes)
@@ -290,6 +285,7 @@ void lanes_close(struct lanes *lanes)
 {
     uv_close((uv_handle_t *)&lanes->sweep, NULL);
     uv_close((uv_handle_t *)&lanes->rate_timer, NULL);
+    uv_close((uv_handle_t *)&lanes->turn, NULL);
 }
 
 void lanes_destroy(struct lanes **lanes)

@@ -61,7 +61,9 @@ struct lane {
     uint32_t successes;      // since the last report to Redis
     bool has_failures;       // Redis counts failures of it: the next success is to be told
     bool is_telling;
-    int64_t told_ms; // mono; when a success was told last
+    int64_t told_ms;       // mono; when a success was told last
+    struct lane *next_cut; // of those with something to start on the next turn of the loop
+    bool is_cut;
     // its rate limit
     double rate_per_second; // 0: none
     uint32_t rate_burst;

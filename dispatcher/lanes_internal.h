@@ -32,9 +32,13 @@ struct lanes {
     uint32_t waiting;    // deliveries waiting in memory, all lanes
     uint32_t parking;    // moves of fresh deliveries that Redis hasn't answered
     uint32_t asking;     // questions to Redis that it hasn't answered
-    struct lane *leaving_first, *leaving_last; // lanes with something to be parked, in turn
-    uint32_t leaving_calls;                    // for those, that Redis hasn't answered
-    struct delivery *failed_first;             // attempts that could not even be started
+    struct lane *leaving_first, *leaving_last;     // lanes with something to be parked, in turn
+    uint32_t leaving_calls;                        // for those, that Redis hasn't answered
+    struct delivery *failed_first;                 // attempts that could not even be started
+    struct delivery *claimed_first, *claimed_last; // to be attempted on the next turns of the loop
+    struct lane *cut_first, *cut_last;             // with something to start on the next turns
+    uint32_t started_in_turn;                      // of what had waited
+    uv_idle_t turn;                                // runs while there are such
     uv_timer_t sweep, rate_timer;
     int64_t forget_at_ms; // mono; when unused lanes are looked for next
     int64_t census_at_ms; // mono; when what they do is told next
@@ -85,11 +89,20 @@ static inline uint32_t lane_in_flight(const struct lane *lane)
     return lane->fresh_in_flight + lane->claimed_in_flight;
 }
 
+// ---- lanes_turns.c
+void lanes_turns_init(struct lanes *lanes);
+// One of those that wait in the lane may start now; if not, they are started from the next turn of the loop on.
+bool lanes_has_turn(struct lanes *lanes, struct lane *lane);
+// None of the claimed deliveries waits for its turn any more.
+void lanes_attempt_all_claimed(struct lanes *lanes);
+
 // ---- lanes_wait.c
 bool lanes_may_wait(const struct lanes *lanes, const struct lane *lane);
 void lanes_wait(struct lanes *lanes, struct lane *lane, struct delivery *delivery);
 struct delivery *lanes_take_waiting(struct lanes *lanes, struct lane *lane);
-// Starts what waits, as far as slots go: this lane, then the others in turn.
+// Starts what waits in the lane, as far as slots, tokens and the turn go.
+void lanes_start_waiting(struct lanes *lanes, struct lane *lane);
+// The same for this lane, then the others in turn.
 void lanes_feed(struct lanes *lanes, struct lane *lane);
 void lanes_sweep_soon(struct lanes *lanes);
 void lanes_wait_init(struct lanes *lanes);

@@ -95,21 +95,23 @@ bool lanes_may_wait(const struct lanes *lanes, const struct lane *lane)
     return lane->waiting < pace_of(lane) * WAIT_TARGET_MS / 1000 + 1;
 }
 
-static void start_waiting(struct lanes *lanes, struct lane *lane)
+void lanes_start_waiting(struct lanes *lanes, struct lane *lane)
 {
-    while (lane->waiting && lanes_has_slot(lanes, lane) && lanes_has_token(lanes, lane))
+    while (lane->waiting && lanes_has_slot(lanes, lane) && lanes_has_token(lanes, lane) &&
+           lanes_has_turn(lanes, lane))
         lanes_start(lanes, lane, lanes_take_waiting(lanes, lane));
 }
 
 void lanes_feed(struct lanes *lanes, struct lane *lane)
 {
-    start_waiting(lanes, lane);
+    lanes_start_waiting(lanes, lane);
     for (int i = 0; i < HUNGRY_TRIES && lanes->hungry_first; i++) {
         struct lane *other = lanes->hungry_first;
         // To the back of the line first: each hungry lane gets its turn.
         hungry_remove(lanes, other);
         hungry_add(lanes, other);
-        if (lanes_has_slot(lanes, other) && lanes_has_token(lanes, other))
+        if (lanes_has_slot(lanes, other) && lanes_has_token(lanes, other) &&
+            lanes_has_turn(lanes, other))
             lanes_start(lanes, other, lanes_take_waiting(lanes, other));
     }
 }
@@ -122,7 +124,7 @@ static void on_sweep(uv_timer_t *timer)
     lanes_age(lanes, now_ms);
     for (struct lane *lane = lanes->hungry_first; lane; lane = next) {
         next = lane->next_hungry;
-        start_waiting(lanes, lane);
+        lanes_start_waiting(lanes, lane);
         while (lane->waiting && now_ms - lane->waiting_first->waiting_since_ms > WAIT_LIMIT_MS &&
                !ledger_is_behind(lanes->worker->ledger))
             lanes_park_overflow(lanes, lane, lanes_take_waiting(lanes, lane));

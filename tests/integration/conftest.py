@@ -96,6 +96,12 @@ def api(petrel, api_of):
 
 
 @pytest.fixture
+def as_key(petrel):
+    """as_key(key text) → the API for it."""
+    return lambda key: CheckedApi(petrel.url, key, petrel.dispatcher_url)
+
+
+@pytest.fixture
 def receiver():
     made = Receiver()
     yield made

@@ -39,4 +39,17 @@ static inline struct event *parse(const char *const *texts)
     return event;
 }
 
+// It is no event, because of this field, and says so printably.
+static inline void check_fault(const char *const *texts, const char *field, const char *part)
+{
+    struct event_fault fault = {0};
+    struct event *event = parse_entry(texts, ENTRY_ID, MAX_BYTES, &fault);
+    CHECK_ROW(!event, part);
+    CHECK_ROW(fault.field && strcmp(fault.field, field) == 0, part);
+    CHECK_ROW(strstr(fault.message, part), fault.message);
+    for (const char *c = fault.message; *c; c++)
+        CHECK_ROW(*c >= ' ' && *c <= '~', part);
+    event_destroy(&event);
+}
+
 #endif

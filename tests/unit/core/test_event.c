@@ -1,39 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// An entry of the stream becomes an event, or is refused with the field and the reason.
 #include "event_entry.h"
 #include "event_syntax.h"
 #include "petrel/json.h"
 #include "petrel/random.h"
 #include "petrel/timestamp.h"
-
-static void check_fault(const char *const *texts, const char *field, const char *part)
-{
-    struct event_fault fault = {0};
-    struct event *event = parse_entry(texts, ENTRY_ID, MAX_BYTES, &fault);
-    CHECK_ROW(!event, part);
-    CHECK_ROW(fault.field && strcmp(fault.field, field) == 0, part);
-    CHECK_ROW(strstr(fault.message, part), fault.message);
-    for (const char *c = fault.message; *c; c++)
-        CHECK_ROW(*c >= ' ' && *c <= '~', part);
-    event_destroy(&event);
-}
-
-TEST(no_bytes_at_all_are_no_content_type)
-{
-    CHECK(!event_is_content_type((struct span){NULL, 0}));
-    CHECK(!event_is_content_type(SPAN("")));
-    CHECK(event_is_content_type(SPAN("text/plain; charset=\"utf-8\"")));
-}
-
-TEST(entries_have_an_order)
-{
-    CHECK(event_is_entry_before("9-0", "10-0"));
-    CHECK(event_is_entry_before("10-9", "10-10"));
-    CHECK(!event_is_entry_before("10-10", "10-9"));
-    CHECK(!event_is_entry_before("10-1", "10-1"));
-    CHECK(!event_is_entry_before("11-0", "10-5"));
-    CHECK(!event_is_entry_before("10-0", "x"));
-    CHECK(!event_is_entry_before("", "10-0"));
-}
 
 TEST(a_minimal_event)
 {
@@ -74,149 +45,6 @@ TEST(every_field)
     event_destroy(&event);
 }
 
-TEST(data_stays_byte_for_byte)
-{
-    static const char *const cases[] = {
-        "12345678901234567890123456789.10e-2",
-        " {\"b\" : 1.0,\n\t\"a\":1e0 , \"a\":\"\\u0041\\/\xc3\xa9\"} ",
-        "null",
-        "\"\\ud83d\\ude00\"",
-        "[]",
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct event *event = parse(FIELDS("type", "a.b:c/d_e-f", "data", cases[i]));
-        if (!event)
-            continue;
-        struct span body = {.data = event->body, .size = event->body_size};
-        char expected[300];
-        snprintf(expected, sizeof(expected),
-                 "{\"type\":\"a.b:c/d_e-f\",\"timestamp\":\"2026-01-31T12:00:00.042Z\","
-                 "\"data\":%s}",
-                 cases[i]);
-        CHECK_STR(event->body, expected);
-        CHECK(json_validate(body, NULL));
-        event_destroy(&event);
-    }
-}
-
-TEST(payloads_are_any_bytes)
-{
-    char bytes[256];
-    for (size_t i = 0; i < sizeof(bytes); i++)
-        bytes[i] = (char)(255 - i);
-    const struct span payloads[] = {{bytes, sizeof(bytes)}, {"", 0}, {NULL, 0}, {"{not json", 9}};
-    for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
-        struct span fields[] = {SPAN("type"), SPAN("a"), SPAN("payload"), payloads[i]};
-        struct event_entry entry = {.entry_id = ENTRY_ID, .fields = fields, .field_count = 4};
-        struct event_fault fault;
-        struct event *event = event_parse(&entry, MAX_BYTES, &fault);
-        CHECK(event);
-        if (!event)
-            continue;
-        CHECK_STR(event->content_type, "application/json");
-        CHECK(event->body && event->body_size == payloads[i].size);
-        CHECK(payloads[i].size == 0 || memcmp(event->body, payloads[i].data, event->body_size) == 0);
-        CHECK(event->body[event->body_size] == '\0');
-        event_destroy(&event);
-    }
-}
-
-TEST(content_types)
-{
-    static const struct {
-        const char *text;
-        bool is_good;
-    } cases[] = {
-        {"application/json", true},
-        {"text/plain; charset=utf-8", true},
-        {"text/plain;charset=utf-8", true},
-        {"text/plain ; charset=utf-8\t;\tformat=flowed", true},
-        {"multipart/mixed; boundary=\"a b;c=\\\"d\\\"\"", true},
-        {"application/vnd.x+xml", true},
-        {"*/*", true},
-        {"a/b;c=\"\"", true},
-        {A64 "/" A32 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", true}, // 127
-        {A64 "/" A32 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
-        {"", false},
-        {"json", false},
-        {"/json", false},
-        {"application/", false},
-        {"application/ json", false},
-        {"application /json", false},
-        {" application/json", false},
-        {"application/json ", false},
-        {"application/json;", false},
-        {"application/json; ", false},
-        {"application/json; charset", false},
-        {"application/json; charset=", false},
-        {"application/json; =utf-8", false},
-        {"application/json; charset = utf-8", false},
-        {"application/json, text/plain", false},
-        {"application/json; a=b c=d", false},
-        {"application/json; a=\"b", false},
-        {"application/json; a=\"b\\", false},
-        {"application/json; a=\"b\"c", false},
-        {"application/json\r\nx: y", false},
-        {"application/json; a=\"\r\n\"", false},
-        {"application/json; a=\"\x7f\"", false},
-        {"application/json\n", false},
-        {"text/pl\xc3\xa9in", false},
-        {"a/b/c", false},
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const char *const *texts =
-            FIELDS("type", "a", "payload", "x", "content_type", cases[i].text);
-        if (!cases[i].is_good) {
-            check_fault(texts, "content_type", "is no media type");
-            continue;
-        }
-        struct event *event = parse(texts);
-        CHECK_STR(event ? event->content_type : "", cases[i].text);
-        event_destroy(&event);
-    }
-}
-
-TEST(words_of_an_event)
-{
-    static const struct {
-        const char *text;
-        bool is_type, is_id, is_tenant;
-    } cases[] = {
-        {"", false, false, true},
-        {"a", true, true, true},
-        {"invoice.paid", true, false, true},
-        {"a:b", true, false, true},
-        {"a/b", true, false, false},
-        {"a_b-C9", true, true, true},
-        {".", true, false, true},
-        {A64, true, true, true},
-        {A64 "a", true, false, false},
-        {A64 A64, true, false, false},
-        {A64 A64 "a", false, false, false},
-        {"a b", false, false, false},
-        {" a", false, false, false},
-        {"a\n", false, false, false},
-        {"a*", false, false, false},
-        {"a\"", false, false, false},
-        {"a\\", false, false, false},
-        {"a,b", false, false, false},
-        {"a@b", false, false, false},
-        {"a[", false, false, false},
-        {"a`", false, false, false},
-        {"a{", false, false, false},
-        {"caf\xc3\xa9", false, false, false},
-        {"\x7f", false, false, false},
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct span text = span_of(cases[i].text);
-        CHECK_ROW(event_is_type(text) == cases[i].is_type, cases[i].text);
-        CHECK_ROW(event_is_id(text) == cases[i].is_id, cases[i].text);
-        CHECK_ROW(event_is_tenant(text) == cases[i].is_tenant, cases[i].text);
-    }
-    CHECK(!event_is_type(SPAN("a\0")) && !event_is_id(SPAN("\0")) && !event_is_tenant(SPAN("\0")));
-    CHECK(event_is_own("petrel.test") && !event_is_own("petrel") && !event_is_own("petrels.x"));
-}
-
 TEST(faults_name_the_field)
 {
     check_fault(FIELDS("data", "1"), "type", "is missing");
@@ -253,71 +81,6 @@ TEST(empty_tenant_is_none)
     struct event *event = parse(FIELDS("type", "a", "data", "1", "tenant", ""));
     CHECK_STR(event ? event->tenant : "?", "");
     event_destroy(&event);
-}
-
-TEST(ids_close_to_generated_ones)
-{
-    static const char *const cases[] = {
-        "msg_",
-        "msg_0",
-        "msg_0_1",
-        "msg_0_1_",
-        "msg_0_1_2_3",
-        "msg_00_1_2",
-        "msg_0_01_2",
-        "msg_0_1_x",
-        "msg_-1_1_2",
-        "MSG_0_1_2",
-        "msg__1_2",
-        "msg_4294967296_1_2",
-        "msg_0_1_18446744073709551616",
-        "msg-0-1-2",
-        "_msg_0_1_2",
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        uint32_t shard;
-        char entry_id[EVENT_ENTRY_ID_SIZE];
-        CHECK_ROW(!event_parse_id(cases[i], &shard, entry_id), cases[i]);
-        struct event *event = parse(FIELDS("type", "a", "data", "1", "id", cases[i]));
-        CHECK_STR(event ? event->id : "", cases[i]);
-        event_destroy(&event);
-    }
-}
-
-TEST(generated_ids_name_their_entry)
-{
-    static const struct {
-        uint32_t shard;
-        const char *entry_id, *id;
-    } cases[] = {
-        {0, "0-1", "msg_0_0_1"},
-        {63, "1769860800042-0", "msg_63_1769860800042_0"},
-        {UINT32_MAX, "18446744073709551615-18446744073709551615",
-         "msg_4294967295_18446744073709551615_18446744073709551615"},
-    };
-    char id[EVENT_ID_SIZE];
-    char entry_id[EVENT_ENTRY_ID_SIZE];
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        uint32_t shard = 1;
-        CHECK_ROW(event_format_id(cases[i].shard, cases[i].entry_id, id), cases[i].entry_id);
-        CHECK_STR(id, cases[i].id);
-        CHECK(event_is_id(span_of(id)));
-        CHECK_ROW(event_parse_id(id, &shard, entry_id), id);
-        CHECK_INT(shard, cases[i].shard);
-        CHECK_STR(entry_id, cases[i].entry_id);
-    }
-    static const char *const bad[] = {
-        "",     "-",   "1",   "1-",   "-1",   "1-2-3", "01-1",
-        "1-01", "a-1", "1-a", "1 -1", "+1-1", "*",     "18446744073709551616-0",
-    };
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct event_fault fault;
-        CHECK_ROW(!event_format_id(0, bad[i], id), bad[i]);
-        CHECK_STR(id, "");
-        struct event *event = parse_entry(FIELDS("type", "a", "data", "1"), bad[i], 100, &fault);
-        CHECK_ROW(!event && fault.field && !fault.field[0], bad[i]);
-        event_destroy(&event);
-    }
 }
 
 TEST(traceparents)
@@ -380,24 +143,6 @@ TEST(nul_bytes_are_faults)
     event_destroy(&event);
 }
 
-TEST(size_is_the_sum_of_names_and_values)
-{
-    struct event_fault fault;
-    const char *const *texts = FIELDS("type", "a", "data", "[1]", "other", "xyz"); // 20 bytes
-    struct event *event = parse_entry(texts, ENTRY_ID, 20, &fault);
-    CHECK(event);
-    event_destroy(&event);
-    event = parse_entry(texts, ENTRY_ID, 19, &fault);
-    CHECK(!event);
-    CHECK_STR(fault.field, "");
-    CHECK_STR(fault.message, "the event has 20 bytes, the maximum is 19");
-    // The sizes of an entry that is too large are looked at, its bytes are not.
-    struct span huge[] = {SPAN("type"), SPAN("a"), {"data", 4}, {"x", SIZE_MAX - 2}};
-    struct event_entry entry = {.entry_id = ENTRY_ID, .fields = huge, .field_count = 4};
-    CHECK(!event_parse(&entry, MAX_BYTES, &fault));
-    CHECK(strstr(fault.message, "maximum is 262144"));
-}
-
 TEST(number_of_fields)
 {
     const char *texts[2 * EVENT_MAX_FIELDS + 3] = {"type", "a", "data", "1"};
@@ -416,18 +161,6 @@ TEST(number_of_fields)
     CHECK(!event_parse(&entry, MAX_BYTES, &fault) && fault.field);
     entry = (struct event_entry){.entry_id = ENTRY_ID};
     CHECK(!event_parse(&entry, MAX_BYTES, &fault) && fault.field);
-}
-
-TEST(entry_times_beyond_the_calendar)
-{
-    struct event_fault fault;
-    struct event *event =
-        parse_entry(FIELDS("type", "a", "data", "1"), "18446744073709551615-1", MAX_BYTES, &fault);
-    CHECK(event);
-    CHECK_INT(event ? event->timestamp_ms : 0, TIMESTAMP_MAX_MS);
-    CHECK_STR(event ? event->body : "",
-              "{\"type\":\"a\",\"timestamp\":\"9999-12-31T23:59:59.999Z\",\"data\":1}");
-    event_destroy(&event);
 }
 
 // Random entries of plausible pieces: an event within its limits, or a printable fault.

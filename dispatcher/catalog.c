@@ -221,11 +221,11 @@ static void watch(struct catalog *catalog)
     redis_command_add_text(command, "COUNT");
     redis_command_add_int(command, WATCH_COUNT);
     redis_command_add_text(command, "BLOCK");
-    redis_command_add_int(command, REDIS_BLOCK_AT_REST_MS);
+    redis_command_add_int(command, REDIS_BLOCK_FOR_CHANGES_MS);
     redis_command_add_text(command, "STREAMS");
     catalog_add_key(catalog, command, KEY_CHANGES);
     redis_command_add_text(command, catalog->position);
-    redis_link_send(catalog->watcher, &command, REDIS_BLOCK_AT_REST_MS, on_changes, catalog);
+    redis_link_send(catalog->watcher, &command, REDIS_BLOCK_FOR_CHANGES_MS, on_changes, catalog);
 }
 
 static void on_watcher_up(void *arg)

@@ -19,9 +19,11 @@ enum {
     // Longer than Redis stands still by itself (a fork, a slow disk: it waits 2 s for an fsync), short enough to
     // notice a connection that died without a word.
     REDIS_COMMAND_TIMEOUT_MS = 3000,
-    // Of blocking reads: short while there is work, since what hangs is noticed only after it; and at rest.
+    // Of blocking reads, since what hangs is noticed only after it and the timeout: of events, while there is work and at rest
+    // (when each costs as much as all else that is done); of changes.
     REDIS_BLOCK_MS = 1000,
-    REDIS_BLOCK_AT_REST_MS = 5000,
+    REDIS_BLOCK_AT_REST_MS = 2500,
+    REDIS_BLOCK_FOR_CHANGES_MS = 5000,
     // At rest are those that have had nothing to do for this long.
     REST_AFTER_MS = 5000,
     // Lease of a claimed delivery, and how often it is renewed while its attempt runs: three renewals may be

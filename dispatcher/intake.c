@@ -86,10 +86,8 @@ void intake_review(struct intake *intake)
     span_copy(SPAN("0"), intake->review_from, sizeof intake->review_from);
 }
 
-static void on_read(void *arg, redis_reply *reply)
+static void take_read(struct intake *intake, redis_reply *reply)
 {
-    struct intake *intake = arg;
-    intake->awaits_newest = true;
     if (!reply) {
         intake_review(intake);
         return; // read on when the link is up again
@@ -112,6 +110,21 @@ static void on_read(void *arg, redis_reply *reply)
         adapt_read(intake, redis_reply_at(stream, 1));
         if (shard_of_stream(intake, redis_reply_span(redis_reply_at(stream, 0)), &shard))
             intake_take_entries(intake, shard, redis_reply_at(stream, 1), false);
+    }
+}
+
+static void on_read(void *arg, redis_reply *reply)
+{
+    struct intake *intake = arg;
+    intake->awaits_newest = true;
+    take_read(intake, reply);
+    if (!intake->asks_afterwards)
+        return;
+    if (redis_reply_count(reply)) {
+        intake_fresh_ask(intake, 0);
+    } else {
+        intake->awaits_newest = false;
+        intake_on_read_ended(intake);
     }
 }
 
@@ -215,7 +228,10 @@ static void read_new(struct intake *intake, size_t count)
     for (uint32_t shard = 0; shard < shards; shard++)
         redis_command_add_text(command, ">");
     redis_link_send(intake->reader, &command, block_ms, on_read, intake);
-    intake_fresh_ask(intake, block_ms);
+    // At rest a read seldom brings anything: the question would cost more than the round trip that it saves.
+    intake->asks_afterwards = is_at_rest;
+    if (!is_at_rest)
+        intake_fresh_ask(intake, block_ms);
 }
 
 void intake_read(struct intake *intake)

@@ -7,7 +7,8 @@
 #include "intake_internal.h"
 
 // Asks for the newest change, right behind the read on the same connection: both answers come together, so
-// this costs no round trip. The read has ended (intake_on_read_ended) with the second of them.
+// this costs no round trip; or, at rest, when the read has brought events. The read has ended (intake_on_read_ended) with the
+// answer.
 void intake_fresh_ask(struct intake *intake, int64_t read_blocks_ms);
 // Fans out at once, or as soon as the table is new enough.
 void intake_fresh_pass(struct intake *intake, struct arrival *arrival);

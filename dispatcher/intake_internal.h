@@ -46,7 +46,8 @@ struct intake {
     // intake_fresh.c: arrivals that wait for a newer table of subscriptions
     struct arrival *held_first, *held_last;
     uv_timer_t hold_timer;
-    bool awaits_newest; // the events of a read have come, the newest change of then comes next
+    bool awaits_newest;   // the events of a read have come, the newest change of then comes next
+    bool asks_afterwards; // for it; else the question is right behind the read
     char newest_change[EVENT_ENTRY_ID_SIZE];
 };
 

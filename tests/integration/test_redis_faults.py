@@ -7,6 +7,7 @@ when it is back: so nothing at all is repeated.
 """
 
 import random
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -179,6 +180,24 @@ def test_an_outage_is_told_survived_and_over_at_once(setting, begin, end, record
     s.wait_all_settled()
     assert [repeats(s.receiver, path) for path in ("/good", "/slow", "/sick")] == [0, 0, 0]
     assert all(metrics(petrel)["petrel_data_loss_total"] == 0 for petrel in s.processes)
+
+
+def test_one_that_hangs_is_noticed_at_rest_too(redis_server, start):
+    petrel = start("dispatcher", flags=["--workers", "1"])
+    longest = 0
+    with redis_server.client.monitor() as monitor:  # until a read at rest has begun
+        while longest <= 1000:
+            words = monitor.next_command()["command"].split()
+            if words[0] == "XREADGROUP" and "BLOCK" in words:
+                longest = int(words[words.index("BLOCK") + 1])
+        redis_server.child.signal(19)
+    began = time.monotonic()
+    try:
+        wait_until(lambda: re.search("lost Redis.*link=petrel-w0-reader.*no answer", petrel.output()), 20, "it is noticed")
+        assert 3 <= time.monotonic() - began < 7.5
+    finally:
+        redis_server.child.signal(18)
+    petrel.wait_ready()
 
 
 def test_replies_cut_in_the_middle(setting):

@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What healthy subscribers feel of sick ones: the time from XADD to the request received, of subscriptions at a steady
-rate, while a share of all subscriptions hangs, answers after 10 s or refuses connections, and one is flooded with 50
-times its cap: at once, every 4 s, or evenly, each second. Each run stands beside runs without sick ones, before and after it, in which the same events are
-published, the floods too, and nobody has subscribed to them.
+rate, while a share of all subscriptions hangs, answers after 10 s or refuses connections, and one, which answers after
+50 ms, is flooded with 50 times its cap: at once, every 4 s, or evenly, each second.
+
+For each share, in turn and as often as --repeats says: `alone` (nobody has subscribed to the flood's events nor to
+those of the sick, which are published all the same), `flood` (with the flooded one, without sick ones), and one run for
+each kind of sick ones. Numbers are medians over the repeats; the ratio is that of the sick ones' p99 to the flood's.
 
     tests/bench/isolation.py [--quick] [--healthy N] [--rate PER_SECOND] [--seconds S] [--kinds hang,slow,refuse]
-                             [--shares 0.01,0.1,0.5] [--flood burst|steady|none] [--json FILE]
+                             [--shares 0.01,0.1,0.5] [--flood burst|steady|none] [--repeats N] [--json FILE]
 
 --quick: one share, a few seconds; exit code 1 when the healthy ones' p99 is more than three times what it was."""
 
 import argparse
 import json
+import statistics
 import sys
 import threading
 import time
@@ -20,6 +24,7 @@ from parts import Bench, Receiver, free_port, run_json, until
 from measure import addresses
 
 CAP = 64
+WELL = ("alone", "flood")  # runs without sick ones
 QUICK_LIMIT = 3.0  # a gross regression; the goal is 1.2 on a machine with nothing else to do
 
 
@@ -33,9 +38,10 @@ class Run:
         self.healthy, self.sick = healthy, sick
         urls = addresses(healthy, self.receiver.port)
         types = [f"bench.{i}" for i in range(healthy)]
-        if sick:
+        if kind not in WELL:
             urls += self._sick_urls(kind)
             types += [f"bench.{healthy + i}" for i in range(sick)]
+        if kind != "alone":
             flooded = bench.start(Receiver("--delay-ms", "50"))
             urls.append(f"http://127.200.0.1:{flooded.port}/hook")
             types.append("flood")
@@ -81,28 +87,35 @@ class Run:
                  "--bytes", 1000, "--types", total_types)
 
 
+PERCENTILES = ("p50_us", "p99_us", "p999_us", "max_us")
+
+
 def run(healthy, sick, kind, given):
-    """`kind` None: without sick ones; there are as many events."""
+    """In each kind of run there are as many events."""
     rate = given.rate * (healthy + sick) / healthy
     with Bench() as bench:
-        return Run(bench, healthy, sick if kind else 0, kind).measure(healthy + sick, rate, given.seconds, given.flood)
+        return Run(bench, healthy, sick, kind).measure(healthy + sick, rate, given.seconds, given.flood)
 
 
-def mean(a, b):
-    return {key: (a[key] + b[key]) / 2 for key in a}
+def show(kind, share, base, seen, ratio):
+    pairs = [f"{base[k]:6.2f} → {seen[k]:.2f}" for k in PERCENTILES[:3]]
+    print(f"{kind:10} {share:6.0%} {pairs[0]:>14} {pairs[1]:>14} {pairs[2]:>16} {ratio:10.2f}", flush=True)
 
 
 def compare(share, kinds, given):
-    """One row per kind: with the sick, and without before and after all of these."""
+    """One row for the flood beside those alone, and one per kind of sick ones beside the flood."""
     sick = round(given.healthy * share / (1 - share))
-    before = run(given.healthy, sick, None, given)
-    beside = {kind: run(given.healthy, sick, kind, given) for kind in kinds}
-    without = mean(before, run(given.healthy, sick, None, given))
-    for kind, seen in beside.items():
-        ratio = seen["p99_us"] / without["p99_us"]
-        pairs = [f"{without[k]:6.2f} → {seen[k]:.2f}" for k in ("p50_us", "p99_us", "p999_us")]
-        print(f"{kind:10} {share:6.0%} {pairs[0]:>14} {pairs[1]:>14} {pairs[2]:>16} {ratio:10.2f}", flush=True)
-        yield {"kind": kind, "share": share, "flood": given.flood, "without": without, "with": seen, "ratio": ratio}
+    runs = {kind: [] for kind in (*WELL, *kinds)}
+    for _ in range(given.repeats):
+        for kind, seen in runs.items():
+            seen.append(run(given.healthy, sick, kind, given))
+    middle = {kind: {key: statistics.median(one[key] for one in seen) for key in PERCENTILES} for kind, seen in runs.items()}
+    for kind in ("flood", *kinds):
+        base = "alone" if kind == "flood" else "flood"
+        ratio = middle[kind]["p99_us"] / middle[base]["p99_us"]
+        show(kind, share, middle[base], middle[kind], ratio)
+        yield {"kind": kind, "share": share, "flood": given.flood, "without": middle[base], "with": middle[kind],
+               "ratio": ratio, "runs": runs[kind], "runs_without": runs[base]}
 
 
 def main():
@@ -110,7 +123,8 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--healthy", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=1000, help="of the healthy ones together, per second")
-    parser.add_argument("--seconds", type=float, default=12)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--kinds", default="hang,slow,refuse")
     parser.add_argument("--shares", default="0.01,0.1,0.5", help="of all subscriptions, sick")
     parser.add_argument("--flood", choices=("burst", "steady", "none"), default="burst")
@@ -118,9 +132,9 @@ def main():
     given = parser.parse_args()
     if given.quick:
         given.healthy, given.rate, given.seconds = 200, 400, 6
-        given.kinds, given.shares = "hang", "0.1"
+        given.kinds, given.shares, given.repeats = "hang", "0.1", 1
     print(f"{given.healthy} healthy subscriptions, {given.rate:.0f} events/s to them, {given.seconds:.0f} s each, {given.flood} "
-          "flood; XADD → received, ms")
+          f"flood, medians of {given.repeats}; XADD → received, ms")
     print(f"{'sick ones':10} {'share':>6} {'p50':>14} {'p99':>14} {'p99.9':>16} {'p99 ratio':>10}")
     rows = [row for share in map(float, given.shares.split(",")) for row in compare(share, given.kinds.split(","), given)]
     if given.json:

@@ -123,6 +123,19 @@ def test_an_unknown_key_in_the_file_is_named(tmp_path):
     assert "wrokers" in one_line(done.stderr) and "petrel.conf" in done.stderr
 
 
+def test_the_configuration_of_the_operations_page(tmp_path):
+    page = (ROOT / "docs/operations.md").read_text()
+    section = page.split("## Installing")[1].split("\n## ")[0]
+    file, _ = re.findall(r"^```ini\n(.*?)^```", section, re.M | re.S)
+    environment = re.search(r"^```sh\n(PETREL_.*?)^```", section, re.M | re.S)[1]
+    variables = dict(line.split("=", 1) for line in environment.splitlines())
+    (tmp_path / "petrel.conf").write_text(file)
+    items = config_items(cwd=tmp_path, env=variables)
+    given = {line.split(" = ")[0]: "file" for line in file.splitlines()}
+    given.update({name.removeprefix("PETREL_").lower(): "environment" for name in variables})
+    assert {key: item["origin"] for key, item in items.items() if item["origin"] != "default"} == given
+
+
 def test_a_mistyped_variable_is_named(tmp_path):
     # What a Kubernetes service called "petrel" puts into containers is no mistake.
     others = {"PETREL_PORT": "tcp://10.0.0.1:80", "PETREL_SERVICE_HOST": "10.0.0.1", "PETREL_SOMETHING_ELSE": "1"}

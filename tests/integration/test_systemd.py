@@ -41,6 +41,18 @@ def test_the_unit_parses(analyze, tmp_path):
     assert done.returncode == 0 and not said, done.stderr
 
 
+def test_the_drop_in_for_encryption_keys_parses(analyze, tmp_path):
+    text = re.search(r"^```ini\n# /etc/systemd/system/petrel.service.d/keys.conf\n(.*?)^```",
+                     (ROOT / "docs/operations.md").read_text(), re.M | re.S)[1]
+    unit = installed(tmp_path, UNIT.read_text())
+    (tmp_path / "petrel.service.d").mkdir()
+    drop_in = tmp_path / "petrel.service.d/keys.conf"
+    for wrong in (False, True):
+        drop_in.write_text(text.replace("LoadCredential", "LoadCredentials") if wrong else text)
+        said = [line for line in analyze("verify", "--man=no", unit).stderr.splitlines() if "keys.conf" in line]
+        assert bool(said) == wrong, said
+
+
 def test_a_misspelt_setting_would_be_seen(analyze, tmp_path):
     done = analyze("verify", "--man=no", installed(tmp_path, UNIT.read_text().replace("NoNewPriv", "NoNewerPriv")))
     assert "NoNewerPrivileges" in done.stderr

@@ -154,11 +154,25 @@ void process_log_encryption(const struct process *process)
     keyring_unref(&ring);
 }
 
+static void log_exposure(const struct process *process)
+{
+    const struct config *config = process->input->config;
+    struct span listen = span_of(config->listen);
+    bool is_this_machine = span_starts_with(listen, SPAN("127.")) ||
+                           span_starts_with(listen, SPAN("[::1]")) ||
+                           span_starts_with(listen, SPAN("localhost:"));
+    if (process->kind != PROCESS_DISPATCHER && !is_this_machine && config->tls_cert[0] == '\0')
+        log_warn(
+            "the admin API listens beyond this machine without TLS: keys can be read on their way",
+            LOG_STR("listen", config->listen));
+}
+
 // For people; with a log for machines (json) the log line has to do.
 void process_print_banner(const struct process *process)
 {
     log_start(process);
     process_log_encryption(process);
+    log_exposure(process);
     if (process->input->config->log_format == LOG_FORMAT_JSON)
         return;
     struct text out;

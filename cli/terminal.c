@@ -51,13 +51,29 @@ static bool is_control(struct span sequence)
     return first == 0xc2 && sequence.size == 2 && (unsigned char)sequence.data[1] < 0xa0;
 }
 
+// What turns the direction of text around (Unicode UAX #9): what follows would be shown elsewhere than it stands.
+static bool turns_text(struct span sequence)
+{
+    static const struct span turning[] = {
+        SPAN("\xd8\x9c"),     SPAN("\xe2\x80\x8e"), SPAN("\xe2\x80\x8f"), SPAN("\xe2\x80\xaa"),
+        SPAN("\xe2\x80\xab"), SPAN("\xe2\x80\xac"), SPAN("\xe2\x80\xad"), SPAN("\xe2\x80\xae"),
+        SPAN("\xe2\x81\xa6"), SPAN("\xe2\x81\xa7"), SPAN("\xe2\x81\xa8"), SPAN("\xe2\x81\xa9"),
+    };
+    for (size_t i = 0; i < sizeof turning / sizeof turning[0]; i++) {
+        if (span_equals(sequence, turning[i]))
+            return true;
+    }
+    return false;
+}
+
 void terminal_append_safe(struct text *out, struct span bytes, enum terminal_lines lines)
 {
     while (bytes.size > 0) {
         size_t size = utf8_sequence_size(bytes);
         struct span sequence = {bytes.data, size > 0 ? size : 1};
         bool is_line = bytes.data[0] == '\n' || bytes.data[0] == '\t';
-        if (size > 0 && (!is_control(sequence) || (is_line && lines == TERMINAL_KEEP_LINES))) {
+        bool is_harmless = size > 0 && !is_control(sequence) && !turns_text(sequence);
+        if (is_harmless || (is_line && lines == TERMINAL_KEEP_LINES)) {
             text_append_span(out, sequence);
         } else {
             for (size_t i = 0; i < sequence.size; i++)

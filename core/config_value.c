@@ -95,6 +95,9 @@ static bool check_proxy(struct span text, char rule[CONFIG_RULE_SIZE])
     struct url url;
     if (text.size == 0)
         return true;
+    if (span_find(text, '@'))
+        return refuse(rule,
+                      "the URL must not have a user name or password; they go into proxy_user");
     if (!url_parse(text, &url, error))
         return refuse(rule, "%s", error);
     const char *path = strchr(url.text + strlen("https://"), '/');

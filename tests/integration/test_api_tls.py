@@ -114,3 +114,16 @@ def test_files_that_do_not_fit_stop_the_start(redis_server, files, tmp_path, fla
         assert "PRIVATE KEY" not in petrel.output()
     finally:
         petrel.close()
+
+
+@pytest.mark.parametrize("address, is_warned_of", [("0.0.0.0:0", True), ("127.0.0.2:0", False)])
+def test_keys_in_the_clear_are_warned_of(start, address, is_warned_of):
+    petrel = start(flags=["--listen", address], ready=False)
+    wait_until(lambda: "petrel is ready" in petrel.output() and "\n  publish" in petrel.output(), 10, "it is ready")
+    assert ("keys can be read on their way" in petrel.output()) == is_warned_of
+
+
+def test_keys_under_tls_are_not_warned_of(start, files):
+    petrel = start(flags=["--listen", "0.0.0.0:0", "--tls-cert", files[1], "--tls-key", files[2]], ready=False)
+    wait_until(lambda: "\n  publish" in petrel.output(), 10, "it is ready")
+    assert "keys can be read on their way" not in petrel.output()

@@ -23,6 +23,8 @@ TEST(bytes_from_outside_are_harmless)
                         "31m"),
                    TERMINAL_ONE_LINE),
               "\\xc2\\x9b31m"); // CSI in one character
+    CHECK_STR(safe(SPAN("a\u202egpj.exe\u2066\u061c"), TERMINAL_KEEP_LINES),
+              "a\\xe2\\x80\\xaegpj.exe\\xe2\\x81\\xa6\\xd8\\x9c"); // shown as "a", "exe.jpg"
     CHECK_STR(safe(SPAN("\xff\xc3"), TERMINAL_ONE_LINE), "\\xff\\xc3");
     CHECK_STR(safe(SPAN("a\0b\x7f"), TERMINAL_ONE_LINE), "a\\x00b\\x7f");
     CHECK_STR(safe(SPAN("a\r\n\tb"), TERMINAL_ONE_LINE), "a\\x0d\\x0a\\x09b");

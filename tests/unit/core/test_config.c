@@ -218,7 +218,7 @@ TEST(bad_values_say_key_value_origin_and_what_is_right)
         {"allow-ports", "443,70000", "70000"},
         {"nat64", "maybe", "yes or no"},
         {"proxy", "proxy.internal:3128", "https:// or http://"},
-        {"proxy", "http://user:secret@proxy.internal", "user name or password"},
+        {"proxy", "http://user:secret@proxy.internal", "they go into proxy_user"},
         {"proxy", "http://proxy.internal/path", "without a path"},
         {"connection-max-age", "0s", "1s to 1h"},
         {"max-event-bytes", "1KB", "1KiB to 16MiB"},

@@ -4,6 +4,7 @@
 //
 // Every request gets one answer that is JSON where it says so; an event that was accepted is one for the dispatcher
 // too, and its data are bytes of the body.
+#include <ctype.h>
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,6 +214,21 @@ static void request(struct span method, struct span path, struct span body)
     free(path_text);
 }
 
+// hiredis reserves memory for as many elements as Redis, which is trusted, says that an array will have.
+static bool announces_too_much(struct span replies)
+{
+    enum { DIGITS_MAX = 5 };
+    for (size_t i = 0; i < replies.size; i++) {
+        size_t digits = 0;
+        while (replies.data[i] == '*' && i + 1 + digits < replies.size &&
+               isdigit((unsigned char)replies.data[i + 1 + digits]))
+            digits++;
+        if (digits > DIGITS_MAX)
+            return true;
+    }
+    return false;
+}
+
 void fuzz_one(struct span input)
 {
     struct fuzz_parts parts;
@@ -227,7 +243,8 @@ void fuzz_one(struct span input)
     run.idempotency_key = key[0] ? key : NULL;
     run.query_count = 0;
     run.replies = redisReaderCreate();
-    redisReaderFeed(run.replies, replies.data, replies.size);
+    if (!announces_too_much(replies))
+        redisReaderFeed(run.replies, replies.data, replies.size);
     add_queries(query);
     request(method, path, run.body);
     redisReaderFree(run.replies);

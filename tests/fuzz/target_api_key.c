@@ -5,6 +5,7 @@
 // same, its binding to a tenant above all.
 #include "petrel/api_key.h"
 
+#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -72,7 +73,10 @@ static void check_record(struct span json)
     FUZZ_CHECK(key.has_tenant || key.tenant[0] == '\0');
     FUZZ_CHECK(event_is_tenant(span_of(key.tenant)) && key.id[0]);
     api_key_format_public(&key, NULL, &shown);
-    FUZZ_CHECK(!shown.failed && !strstr(shown.data, "\"digest\""));
+    FUZZ_CHECK(!shown.failed);
+    cJSON *members = cJSON_Parse(text_string(&shown)); // a tenant may be called "digest"
+    FUZZ_CHECK(members && !cJSON_GetObjectItemCaseSensitive(members, "digest"));
+    cJSON_Delete(members);
     text_fini(&stored);
     text_fini(&shown);
 }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two loops of OpenSSL go on for as long as bytes come, past every deadline, and hold up the worker meanwhile:
+// What a server may choose mustn't hold up the worker. Two loops of OpenSSL go on for as long as bytes come, past every
+// deadline, and one computation takes as long as the server likes:
 //
 // - SSL_read takes in session tickets and key updates until there is data. Without SSL_MODE_AUTO_RETRY (on since
 //   OpenSSL 1.1.1) each call takes in one message and returns.
 // - A handshake passes over requests to negotiate anew, which cost a server nothing and want no certificate. No mode
 //   changes that, so they are counted; too many, and there is nothing more to read.
+// - Diffie-Hellman with a prime of the server's own: at OpenSSL's limit of 10,000 bits it takes most of a second. Nobody
+//   who wants to be reached goes beyond 4096; elliptic curves have bounds of their own.
 #include "sender_tls.h"
 
 #include <assert.h>
@@ -14,15 +17,36 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { HELLO_REQUESTS_MAX = 32 }; // of a connection: a server that means it sends one
+enum {
+    HELLO_REQUESTS_MAX = 32, // of a connection: a server that means it sends one
+    DH_BITS_MAX = 4096
+};
+
+// NOLINTNEXTLINE(readability-function-size): OpenSSL's parameters
+typedef int judge_security(const SSL *ssl, const SSL_CTX *context, int operation, int bits, int nid,
+                           void *other, void *arg);
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int count_index; // of a connection's count of them, which stands in the pointer itself
+static judge_security *judge_by_level; // OpenSSL's own; NULL without memory
 
-static void make_index(void)
+static void prepare(void)
 {
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     count_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
     assert(count_index >= 0);
+    if (context)
+        judge_by_level = SSL_CTX_get_security_callback(context);
+    SSL_CTX_free(context);
+}
+
+// NOLINTNEXTLINE(readability-function-size): OpenSSL's parameters
+static int on_judgement(const SSL *ssl, const SSL_CTX *context, int operation, int bits, int nid,
+                        void *other, void *arg)
+{
+    if (operation == SSL_SECOP_TMP_DH && other && EVP_PKEY_get_bits(other) > DH_BITS_MAX)
+        return 0;
+    return judge_by_level(ssl, context, operation, bits, nid, other, arg);
 }
 
 // To what comes the connection is at its end from now on. Not closed from here: the socket is libcurl's.
@@ -58,6 +82,8 @@ static CURLcode on_context(CURL *easy, void *ssl_context, void *arg)
     SSL_CTX_clear_mode(ssl_context, SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_options(ssl_context, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_msg_callback(ssl_context, on_message);
+    if (judge_by_level)
+        SSL_CTX_set_security_callback(ssl_context, on_judgement);
     return CURLE_OK;
 }
 
@@ -72,6 +98,6 @@ void sender_tls_bound(CURL *easy)
 {
     if (!is_openssl())
         return;
-    pthread_once(&once, make_index);
+    pthread_once(&once, prepare);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context);
 }

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from harness.raw_tls import DATA, HANDSHAKE, HELLO_REQUEST, KEY_UPDATE, RawTlsReceiver, plain, ticket
+from harness.receiver import Receiver
 from harness.tls import Authority
 from harness.wait import wait_until
 
@@ -90,3 +91,15 @@ def test_what_is_no_data_keeps_no_worker_past_its_deadline(start, receiver, xadd
     assert attempts[0]["duration_ms"] < TIMEOUT_MS + 2000
     print(f"others waited {longest:.3f} s at most; {attempts[0]['error']} after {attempts[0]['duration_ms']} ms")
     hostile.close()
+
+
+@pytest.mark.parametrize("bits, expected", [(2048, ("delivered", "")), (4104, ("dead", "tls"))])
+def test_a_modulus_is_not_as_large_as_the_server_likes(start, xadd, tmp_path, bits, expected):
+    authority = Authority(tmp_path / "ca")
+    slow = Receiver(authority.dh_context("localhost", folder=tmp_path, bits=bits))
+    petrel = start(flags=["--ca-file", authority.file, "--retry-schedule", "none"])
+    petrel.api.subscribe(slow.url("/", host="localhost"))
+    xadd(type="a", data="1")
+    attempt = wait_until(lambda: petrel.api.items("/v1/attempts"), 20, "an attempt")[0]
+    assert (attempt["outcome"], attempt["error"]) == expected
+    slow.close()

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a server may choose mustn't hold up the worker. Two loops of OpenSSL go on for as long as bytes come, past every
-// deadline, and one computation takes as long as the server likes:
+// deadline: SSL_read takes in session tickets and key updates until there is data, and a handshake passes over requests to
+// negotiate anew, which want no certificate. So messages are counted; after too many there is nothing more to read.
+// (Without SSL_MODE_AUTO_RETRY SSL_read would return after each, but then what an https proxy has sent along with it waits
+// in OpenSSL, where no socket tells of it.)
 //
-// - SSL_read takes in session tickets and key updates until there is data. Without SSL_MODE_AUTO_RETRY (on since
-//   OpenSSL 1.1.1) each call takes in one message and returns.
-// - A handshake passes over requests to negotiate anew, which cost a server nothing and want no certificate. No mode
-//   changes that, so they are counted; too many, and there is nothing more to read.
-// - Diffie-Hellman with a prime of the server's own: at OpenSSL's limit of 10,000 bits it takes most of a second. Nobody
-//   who wants to be reached goes beyond 4096; elliptic curves have bounds of their own.
+// And one computation takes as long as the server likes: Diffie-Hellman over a modulus of its own, at OpenSSL's limit of
+// 10,000 bits most of a second. Nobody who wants to be reached goes beyond 4096; elliptic curves are bounded anyway.
 #include "sender_tls.h"
 
 #include <assert.h>
@@ -18,7 +17,7 @@
 #include <string.h>
 
 enum {
-    HELLO_REQUESTS_MAX = 32, // of a connection: a server that means it sends one
+    MESSAGES_MAX = 128, // of a connection; a handshake has ten at most, and a few tickets follow it
     DH_BITS_MAX = 4096
 };
 
@@ -27,7 +26,7 @@ typedef int judge_security(const SSL *ssl, const SSL_CTX *context, int operation
                            void *other, void *arg);
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int count_index; // of a connection's count of them, which stands in the pointer itself
+static int count_index; // of a connection's count of messages, which stands in the pointer itself
 static judge_security *judge_by_level; // OpenSSL's own; NULL without memory
 
 static void prepare(void)
@@ -64,14 +63,14 @@ static void on_message(int is_written, int version, int content_type, const void
                        size_t size, SSL *ssl, void *arg)
 {
     (void)version;
+    (void)bytes;
+    (void)size;
     (void)arg;
-    const unsigned char *message = bytes;
-    if (is_written || content_type != SSL3_RT_HANDSHAKE || size == 0 ||
-        message[0] != SSL3_MT_HELLO_REQUEST)
+    if (is_written || content_type != SSL3_RT_HANDSHAKE)
         return;
     uintptr_t count = (uintptr_t)SSL_get_ex_data(ssl, count_index) + 1;
     SSL_set_ex_data(ssl, count_index, (void *)count);
-    if (count > HELLO_REQUESTS_MAX)
+    if (count > MESSAGES_MAX)
         stop_reading(ssl);
 }
 
@@ -79,7 +78,6 @@ static CURLcode on_context(CURL *easy, void *ssl_context, void *arg)
 {
     (void)easy;
     (void)arg;
-    SSL_CTX_clear_mode(ssl_context, SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_options(ssl_context, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_msg_callback(ssl_context, on_message);
     if (judge_by_level)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What OpenSSL does by itself below libcurl, and mustn't: a part of the sender.
+// Bounds for what servers have OpenSSL do below libcurl: a part of the sender.
 #ifndef PETREL_SENDER_TLS_H
 #define PETREL_SENDER_TLS_H
 

@@ -2,6 +2,7 @@
 """What others do with the work of an instance that is dead, or only seems to be."""
 
 import json
+import re
 import signal
 import threading
 import time
@@ -141,15 +142,23 @@ def test_redis_may_go_again_and_again(durable_redis, start, receiver):
     """The second loss meets a worker that has reviewed its pending list once before."""
     petrel = start(flags=QUICK, server=durable_redis)
     petrel.api.subscribe(receiver.url("/"))
+
+    def arrived():
+        """How many: one may come twice, when a busy disk keeps the last moment from the append-only file."""
+        return len(set(receiver.accepted("/")))
+
+    def losses():
+        return len(re.findall("lost Redis.* link=petrel-w0-reader ", petrel.output()))
+
     for number in range(3):
         durable_redis.binary.xadd("petrel:events", {"type": "a.b", "data": str(number)})
-        wait_until(lambda: receiver.count("/") == number + 1, 10, "delivered")
+        wait_until(lambda: arrived() == number + 1, 10, "delivered")
         wait_until(lambda: durable_redis.is_settled(number + 1), 10, "settled")
         durable_redis.kill9()
-        wait_until(lambda: not petrel.is_running() or petrel.output().count("lost Redis") > number, 10, "noticed")
+        wait_until(lambda: not petrel.is_running() or losses() > number, 10, "noticed")
         durable_redis.start()
     durable_redis.binary.xadd("petrel:events", {"type": "a.b", "data": "3"})
-    wait_until(lambda: receiver.count("/") == 4, 10, "delivered")
+    wait_until(lambda: arrived() == 4, 10, "delivered")
     assert petrel.is_running(), petrel.output()
 
 

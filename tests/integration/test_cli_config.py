@@ -126,7 +126,7 @@ def test_an_unknown_key_in_the_file_is_named(tmp_path):
 def test_the_configuration_of_the_operations_page(tmp_path):
     page = (ROOT / "docs/operations.md").read_text()
     section = page.split("## Installing")[1].split("\n## ")[0]
-    file, _ = re.findall(r"^```ini\n(.*?)^```", section, re.M | re.S)
+    file, = re.findall(r"^```ini\n(.*?)^```", section, re.M | re.S)
     environment = re.search(r"^```sh\n(PETREL_.*?)^```", section, re.M | re.S)[1]
     variables = dict(line.split("=", 1) for line in environment.splitlines())
     (tmp_path / "petrel.conf").write_text(file)

@@ -41,15 +41,12 @@ def test_the_unit_parses(analyze, tmp_path):
     assert done.returncode == 0 and not said, done.stderr
 
 
-def test_the_drop_in_for_encryption_keys_parses(analyze, tmp_path):
-    text = re.search(r"^```ini\n# /etc/systemd/system/petrel.service.d/keys.conf\n(.*?)^```",
-                     (ROOT / "docs/operations.md").read_text(), re.M | re.S)[1]
-    unit = installed(tmp_path, UNIT.read_text())
-    (tmp_path / "petrel.service.d").mkdir()
-    drop_in = tmp_path / "petrel.service.d/keys.conf"
+def test_the_lines_for_encryption_keys_parse(analyze, tmp_path):
+    text = re.sub(r"^#(?=LoadCredential=|Environment=)", "", UNIT.read_text(), flags=re.M)
+    assert "\nLoadCredential=" in text and "\nEnvironment=PETREL_ENCRYPTION_KEYS_FILE=" in text
     for wrong in (False, True):
-        drop_in.write_text(text.replace("LoadCredential", "LoadCredentials") if wrong else text)
-        said = [line for line in analyze("verify", "--man=no", unit).stderr.splitlines() if "keys.conf" in line]
+        unit = installed(tmp_path, text.replace("LoadCredential", "LoadCredentials") if wrong else text)
+        said = [line for line in analyze("verify", "--man=no", unit).stderr.splitlines() if "petrel.service" in line]
         assert bool(said) == wrong, said
 
 

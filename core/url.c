@@ -249,10 +249,19 @@ bool url_equals(const struct url *a, const struct url *b)
     return strcmp(a->text, b->text) == 0; // the rest follows from it
 }
 
+// The finish of splitmix64: each bit of the result depends on all of the hash. Of FNV alone the high half is the same
+// for hosts that differ in the last characters only.
+static uint64_t mix(uint64_t hash)
+{
+    hash = (hash ^ (hash >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    hash = (hash ^ (hash >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return hash ^ (hash >> 31);
+}
+
 uint64_t url_destination(const struct url *url)
 {
     char text[URL_HOST_SIZE + sizeof("https 65535 ")];
     int size = snprintf(text, sizeof(text), "%s %u %s", url->is_https ? "https" : "http",
                         (unsigned)url->port, url_host(url));
-    return hash_bytes((struct span){.data = text, .size = (size_t)size});
+    return mix(hash_bytes((struct span){.data = text, .size = (size_t)size}));
 }

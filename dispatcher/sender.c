@@ -18,16 +18,18 @@
 #include "sender_transfer.h"
 
 enum {
-    // One multi handle slows down with thousands of transfers (its timer tree and connection table are walked);
-    // spread over several, each stays small.
-    MULTI_COUNT = 8,
+    // One multi handle slows down with its transfers: whenever one has ended, curl 7.88 walks all of the handle's
+    // connections to where its own is. Spread over several, each stays small.
+    TRANSFERS_PER_MULTI = 64,
+    MULTIS_MIN = 8,
+    MULTIS_MAX = 64, // two descriptors each
     // How exactly the patience of those who wait is kept.
     WAITING_SWEEP_MS = 100,
 };
 
 struct pool {
-    struct pool *next; // retired ones
-    struct multi *multis[MULTI_COUNT];
+    struct pool *next;                // retired ones
+    struct multi *multis[MULTIS_MAX]; // made when they are first used
     size_t running;
 };
 
@@ -41,6 +43,7 @@ struct sender {
     struct guard *guard; // owned
     struct sockets *sockets;
     struct lookups *lookups;
+    size_t multi_count;
     struct pool *pool, *retired;
     struct transfer_list free, running, waiting, refused;
     uv_timer_t turn;  // what can't be done from inside a curl call is done on the loop's next turn
@@ -147,13 +150,13 @@ static void destroy_pool(struct pool **pool)
 {
     if (!*pool)
         return;
-    for (size_t i = 0; i < MULTI_COUNT; i++)
+    for (size_t i = 0; i < MULTIS_MAX; i++)
         multi_destroy(&(*pool)->multis[i]);
     free(*pool);
     *pool = NULL;
 }
 
-static struct pool *create_pool(struct sender *sender)
+static struct multi *find_or_make_multi(struct sender *sender, size_t index)
 {
     struct multi_options options = {
         .sockets = sender->sockets,
@@ -162,17 +165,18 @@ static struct pool *create_pool(struct sender *sender)
         .done = on_done,
         .arg = sender,
     };
-    struct pool *pool = calloc(1, sizeof *pool);
-    if (!pool)
-        return NULL;
-    for (size_t i = 0; i < MULTI_COUNT; i++) {
-        pool->multis[i] = multi_create(&options);
-        if (!pool->multis[i]) {
-            destroy_pool(&pool);
-            return NULL;
-        }
-    }
-    return pool;
+    struct multi **multi = &sender->pool->multis[index];
+    if (!*multi)
+        *multi = multi_create(&options);
+    return *multi;
+}
+
+static size_t count_multis(const struct sender_options *options)
+{
+    size_t count = options->max_transfers / TRANSFERS_PER_MULTI;
+    if (count < MULTIS_MIN)
+        return MULTIS_MIN;
+    return count < MULTIS_MAX ? count : MULTIS_MAX;
 }
 
 static void destroy_idle_pools(struct sender *sender)
@@ -195,7 +199,7 @@ void sender_set_guard(struct sender *sender, struct guard *guard)
     sender->guard = guard_ref(guard);
     sender->context.guard = guard;
     // Without memory for a new pool the old one stays: each request on its connections is judged anyway.
-    struct pool *fresh = create_pool(sender);
+    struct pool *fresh = calloc(1, sizeof *fresh);
     if (!fresh)
         return;
     sender->pool->next = sender->retired;
@@ -207,17 +211,17 @@ void sender_set_guard(struct sender *sender, struct guard *guard)
 
 // ---- beginnings
 
-static size_t multi_index(const struct transfer *transfer)
+static size_t multi_index(const struct sender *sender, const struct transfer *transfer)
 {
-    return (transfer->destination >> 32) % MULTI_COUNT; // the low bits chose the worker
+    return (transfer->destination >> 32) % sender->multi_count; // the low bits chose the worker
 }
 
 static bool run(struct sender *sender, struct transfer *transfer)
 {
     struct pool *pool = sender->pool;
-    struct multi *multi = pool->multis[multi_index(transfer)];
+    struct multi *multi = find_or_make_multi(sender, multi_index(sender, transfer));
     transfer_set_deadlines(transfer);
-    if (!multi_add(multi, transfer->easy)) {
+    if (!multi || !multi_add(multi, transfer->easy)) {
         end_lookup(sender, transfer, LOOKUP_UNNEEDED);
         return false;
     }
@@ -275,7 +279,7 @@ static bool may_go_on(struct sender *sender, const struct sender_request *reques
                       struct transfer *transfer)
 {
     const struct url *looked_up = sender->options.proxy ? sender->options.proxy : request->url;
-    uint64_t key = sender->options.proxy ? multi_index(transfer) : request->destination;
+    uint64_t key = sender->options.proxy ? multi_index(sender, transfer) : request->destination;
     transfer->lookup = (struct lookup_waiter){0};
     return looked_up->is_address ||
            lookups_enter(sender->lookups, key, &transfer->lookup, clock_mono_ms());
@@ -346,6 +350,7 @@ struct sender *sender_create(const struct sender_options *options)
     open_timer(sender, &sender->sweep);
     sender->sockets = sockets_create(options->loop);
     sender->lookups = lookups_create(options->max_lookups);
+    sender->multi_count = count_multis(options);
     sender->context = (struct transfer_context){
         .options = &sender->options,
         .guard = sender->guard,
@@ -353,7 +358,7 @@ struct sender *sender_create(const struct sender_options *options)
         .on_lookup_end = on_lookup_end,
     };
     if (sender->sockets && sender->lookups)
-        sender->pool = create_pool(sender);
+        sender->pool = calloc(1, sizeof *sender->pool);
     if (!sender->pool)
         sender_destroy(&sender);
     return sender;

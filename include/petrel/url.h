@@ -30,7 +30,8 @@ static inline const char *url_host(const struct url *url)
     return url->text + url->host_at;
 }
 
-// Hash of (scheme, host, port): what has the same value shares connections and a home worker.
+// Hash of (scheme, host, port): what has the same value shares connections and a home worker. Any of its bits may be used
+// alone: they are spread over hosts that are much alike.
 uint64_t url_destination(const struct url *url);
 
 #endif

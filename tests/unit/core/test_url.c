@@ -288,6 +288,23 @@ TEST(destinations)
     CHECK(destination_of("http://[::1]/") == destination_of("http://[0::1]:80/"));
 }
 
+// Low bits choose the worker, high bits the multi handle: where neighbours met in one of them, it walked the connections
+// of all.
+TEST(destinations_much_alike_are_spread)
+{
+    enum { COUNT = 128, BUCKETS = 16, BUCKET_MAX = 3 * COUNT / BUCKETS };
+    for (int shift = 0; shift <= 48; shift += 16) {
+        int buckets[BUCKETS] = {0};
+        for (int i = 1; i <= COUNT; i++) {
+            char text[64];
+            snprintf(text, sizeof text, "http://10.0.0.%d:8080/hook", i);
+            buckets[(destination_of(text) >> shift) % BUCKETS]++;
+        }
+        for (int i = 0; i < BUCKETS; i++)
+            CHECK(buckets[i] > 0 && buckets[i] <= BUCKET_MAX);
+    }
+}
+
 TEST(garbage_is_refused_or_normal)
 {
     static const char *const pieces[] = {

@@ -171,6 +171,7 @@ static struct transfer *make_transfer(const char *ca)
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 1024L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, 60000L);
@@ -275,6 +276,8 @@ int main(int argc, char **argv)
     int64_t requests = bench_number(argc, argv, "--requests", 10000);
     body_bytes = (size_t)bench_number(argc, argv, "--bytes", 1000);
     multi_count = (int)bench_number(argc, argv, "--multis", 1);
+    if (multi_count < 1 || multi_count > MULTIS_MAX)
+        bench_die("--multis");
     bench_raise_file_limit();
     curl_global_init(CURL_GLOBAL_ALL);
     secret_parse(span_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), &secret, &why);

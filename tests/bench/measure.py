@@ -117,10 +117,10 @@ def measure(bench, petrel, receiver, events, fan_out=1, types=1, load="ahead", *
     }
 
 
-def warm_up(bench, receiver, events, fan_out=1, types=1):
+def warm_up(bench, receiver, events, fan_out=1, types=1, ahead=AHEAD):
     """Connections are open, and lanes trusted with as many attempts as they will have."""
     receiver.ask("reset")
-    bench.drive(events, types=types, ahead=max(AHEAD, 4 * fan_out), fan_out=fan_out)
+    bench.drive(events, types=types, ahead=max(ahead, 4 * fan_out), fan_out=fan_out)
     wait_settled(bench, receiver, events * fan_out)
 
 

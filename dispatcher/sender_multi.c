@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "sender_tls.h"
+
 struct watch {
     uv_poll_t poll;
     struct multi *multi;
@@ -134,6 +136,7 @@ static void on_socket_ready(uv_poll_t *poll, int status, int events)
     if (events & UV_WRITABLE)
         action |= CURL_CSELECT_OUT;
     int running;
+    sender_tls_begin_turn();
     curl_multi_socket_action(multi->handle, watch->fd, action, &running);
     drain(multi); // watch may be gone by now
 }
@@ -199,6 +202,7 @@ static void on_timeout(uv_timer_t *timer)
 {
     struct multi *multi = timer->data;
     int running;
+    sender_tls_begin_turn();
     curl_multi_socket_action(multi->handle, CURL_SOCKET_TIMEOUT, 0, &running);
     drain(multi);
 }

@@ -7,6 +7,9 @@
 //
 // And one computation takes as long as the server likes: Diffie-Hellman over a modulus of its own, at OpenSSL's limit of
 // 10,000 bits most of a second. Nobody who wants to be reached goes beyond 4096; elliptic curves are bounded anyway.
+//
+// With HTTP/2 libcurl itself reads on while frames come. There a connection gives so many bytes on each turn of the loop, then
+// says that there is nothing for now; the socket, which still has some, brings the loop back to it.
 #include "sender_tls.h"
 
 #include <assert.h>
@@ -18,7 +21,8 @@
 
 enum {
     MESSAGES_MAX = 128, // of a connection; a handshake has ten at most, and a few tickets follow it
-    DH_BITS_MAX = 4096
+    DH_BITS_MAX = 4096,
+    TURN_BYTES = 64 * 1024, // a few milliseconds of the smallest frames
 };
 
 // NOLINTNEXTLINE(readability-function-size): OpenSSL's parameters
@@ -48,6 +52,42 @@ static int on_judgement(const SSL *ssl, const SSL_CTX *context, int operation, i
     return judge_by_level(ssl, context, operation, bits, nid, other, arg);
 }
 
+// ---- so much on each turn
+
+static _Thread_local size_t turn_left = TURN_BYTES;
+
+void sender_tls_begin_turn(void)
+{
+    turn_left = TURN_BYTES;
+}
+
+// NOLINTNEXTLINE(readability-function-size): OpenSSL's parameters
+static long on_io(BIO *bio, int operation, const char *bytes, size_t size, int argi, long argl,
+                  int result, size_t *done)
+{
+    (void)bytes;
+    (void)size;
+    (void)argi;
+    (void)argl;
+    if (operation == BIO_CB_READ && turn_left == 0) {
+        BIO_clear_retry_flags(bio);
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    if (operation == (BIO_CB_READ | BIO_CB_RETURN) && result > 0 && done)
+        turn_left -= *done < turn_left ? *done : turn_left;
+    return result;
+}
+
+static void on_progress(const SSL *ssl, int where, int result)
+{
+    (void)result;
+    if (where & SSL_CB_HANDSHAKE_START)
+        BIO_set_callback_ex(SSL_get_rbio(ssl), on_io);
+}
+
+// ---- messages
+
 // To what comes the connection is at its end from now on. Not closed from here: the socket is libcurl's.
 static void stop_reading(SSL *ssl)
 {
@@ -74,10 +114,14 @@ static void on_message(int is_written, int version, int content_type, const void
         stop_reading(ssl);
 }
 
+// ---- each connection's context
+
+// arg: not NULL when HTTP/2 may be spoken.
 static CURLcode on_context(CURL *easy, void *ssl_context, void *arg)
 {
     (void)easy;
-    (void)arg;
+    if (arg)
+        SSL_CTX_set_info_callback(ssl_context, on_progress);
     SSL_CTX_set_options(ssl_context, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_msg_callback(ssl_context, on_message);
     if (judge_by_level)
@@ -92,10 +136,12 @@ static bool is_openssl(void)
     return library && strncmp(library, "OpenSSL/", sizeof "OpenSSL/" - 1) == 0;
 }
 
-void sender_tls_bound(CURL *easy)
+void sender_tls_bound(CURL *easy, bool http2)
 {
+    static char is_http2;
     if (!is_openssl())
         return;
     pthread_once(&once, prepare);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, http2 ? &is_http2 : NULL);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context);
 }

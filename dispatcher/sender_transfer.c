@@ -182,7 +182,7 @@ static void set_fixed_options(struct transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, (LOOKUP_KNOWN_MS + 5000L) / 1000);
     // Without it, giving up on a hung name lookup waits for its thread (curl ≥ 7.87 has the option).
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-    sender_tls_bound(easy);
+    sender_tls_bound(easy, options->http2);
     set_proxy(easy, options);
     set_callbacks(transfer);
 }

@@ -26,8 +26,7 @@ static void check_same(const struct parked_state *a, const struct parked_state *
 // As core/lua/lib/state.lua does.
 static int write_state(const struct parked_state *state, char *out, size_t size)
 {
-    bool is_told = strcmp(state->last_error, "-") == 0 ||
-                   (state->last_status && strcmp(state->last_error, "http_status") == 0);
+    bool is_told = strcmp(state->last_error, state->last_status ? "http_status" : "-") == 0;
     if (state->attempts == 0)
         return snprintf(out, size, "%" PRId64 " @a.0.1", state->born_ms);
     return snprintf(out, size, "%" PRId64 " %" PRIu32 " %" PRId64 " %" PRId64 " %" PRId32 "%s%s",

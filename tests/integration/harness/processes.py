@@ -54,8 +54,19 @@ class Child:
         return self.process.poll() is None
 
     def signal(self, number):
-        if self.is_running():
-            os.kill(self.pid, number)
+        """Once it returns from a SIGSTOP, no thread of the process does anything any more."""
+        if not self.is_running():
+            return
+        os.kill(self.pid, number)
+        if number == signal.SIGSTOP:
+            wait_until(self._is_stopped, 10, "all of its threads have stopped")
+
+    def _is_stopped(self):
+        try:
+            threads = [path.read_text() for path in Path(f"/proc/{self.pid}/task").glob("*/stat")]
+        except OSError:  # one has just ended
+            return False
+        return all(thread.rpartition(")")[2].split()[0] == "T" for thread in threads)
 
     def kill9(self):
         self.signal(signal.SIGKILL)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -15,28 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests/integration"))
+from harness.ports import free_port  # noqa: E402
+
 BUILD = Path(os.environ.get("PETREL_BUILD", ROOT / "build/release"))
 TICKS = os.sysconf("SC_CLK_TCK")
 KEY = "bench-admin-key-0123456789abcdef"
-
-
-def free_port(count=1):
-    """The first of `count` neighbouring free ports."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        taken = []
-        try:
-            for i in range(1, count):
-                taken.append(socket.socket())
-                taken[-1].bind(("127.0.0.1", port + i))
-            return port
-        except (OSError, OverflowError):
-            continue
-        finally:
-            for each in taken:
-                each.close()
 
 
 def until(condition, deadline_s, what, every_s=0.01):

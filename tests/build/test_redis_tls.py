@@ -14,7 +14,8 @@ import pytest
 import trustme
 
 from harness.cli import one_line, run
-from harness.processes import BINARY, ROOT, Child, clean_environment, free_port
+from harness.ports import free_port
+from harness.processes import BINARY, ROOT, Child, clean_environment
 from harness.wait import wait_until
 
 HIREDIS = "1.5.0"

@@ -14,7 +14,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 import judge
-from harness.processes import ADMIN_KEY, Child, free_port
+from harness.ports import free_port
+from harness.processes import ADMIN_KEY, Child
 from harness.wait import wait_until
 from load import Load, subscriptions
 from receivers import Receivers

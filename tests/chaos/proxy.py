@@ -4,6 +4,8 @@
 import asyncio
 import threading
 
+from harness.ports import listen
+
 
 class Proxy:
     def __init__(self, port):
@@ -25,7 +27,7 @@ class Proxy:
 
     def _run(self):
         asyncio.set_event_loop(self.loop)
-        server = self.loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        server = self.loop.run_until_complete(asyncio.start_server(self._serve, sock=listen()))
         self.port = server.sockets[0].getsockname()[1]
         self.is_started.set()
         self.loop.run_forever()

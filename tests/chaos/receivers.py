@@ -10,6 +10,8 @@ import multiprocessing
 import time
 import zlib
 
+from harness.ports import listen
+
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 ERROR = b"HTTP/1.1 500 No\r\ncontent-length: 2\r\n\r\nno"
 BUSY = b"HTTP/1.1 503 Later\r\nretry-after: 1\r\ncontent-length: 2\r\n\r\nno"
@@ -97,7 +99,7 @@ class Connection(asyncio.Protocol):
 async def _main(pipe, host):
     loop = asyncio.get_running_loop()
     records = []
-    server = await loop.create_server(lambda: Connection(records), host, 0, backlog=4096)
+    server = await loop.create_server(lambda: Connection(records), sock=listen(host, 4096), backlog=4096)
     pipe.send(server.sockets[0].getsockname()[1])
 
     def on_request():

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from harness.cli import run, succeed
-from harness.processes import free_port
+from harness.ports import free_port
 
 def findings(done):
     return {check["name"]: check["level"] for check in json.loads(done.stdout)["checks"]}

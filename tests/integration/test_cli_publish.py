@@ -6,7 +6,7 @@ import json
 import pytest
 
 from harness.cli import one_line, run, succeed
-from harness.processes import free_port
+from harness.ports import free_port
 
 def entries(cli_redis):
     """What is in the stream: (id, fields)."""

@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from harness.processes import BINARY, free_port
+from harness.ports import free_port
+from harness.processes import BINARY
 
 
 def allow_cores():

@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 from harness.faults import metrics, readiness
-from harness.processes import ADMIN_KEY, BINARY, RedisServer, free_port
+from harness.ports import free_port
+from harness.processes import ADMIN_KEY, BINARY, RedisServer
 from harness.wait import wait_until
 
 

@@ -13,7 +13,8 @@ import pytest
 import redis
 
 from harness.cli import one_line, run
-from harness.processes import ADMIN_KEY, BINARY, Api, Child, clean_environment, free_port
+from harness.ports import free_port
+from harness.processes import ADMIN_KEY, BINARY, Api, Child, clean_environment
 from harness.wait import wait_until
 
 

@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from harness.ports import listen
 from harness.processes import BINARY
 from harness.raw_receiver import RawReceiver, repeat, reset, say, trickle
 from harness.receiver import Answer
@@ -209,7 +210,7 @@ def test_hostile_ones_hold_nobody_else_up(start, receiver, xadd):
 ], ids=["closed port", "full backlog"])
 def test_ports_that_do_not_answer(start, xadd, flags, expected):
     petrel = start(flags=["--retry-schedule", "1h", *flags])
-    server = socket.create_server(("127.0.0.1", 0), backlog=0)
+    server = listen(backlog=0)
     port = server.getsockname()[1]
     crowd = []
     if expected is TIMED_OUT:  # nobody accepts, and the line is full: SYNs are dropped

@@ -5,7 +5,7 @@ import time
 from email.utils import formatdate
 
 import pytest
-from harness.processes import free_port
+from harness.ports import free_port
 from harness.receiver import Answer
 from harness.wait import stays, wait_until
 

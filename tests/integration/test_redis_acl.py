@@ -11,7 +11,8 @@ from urllib.parse import quote
 import pytest
 import redis
 from harness.cli import run, succeed, succeed_json
-from harness.processes import ROOT, free_port
+from harness.ports import free_port
+from harness.processes import ROOT
 from harness.receiver import Answer
 from harness.wait import wait_until
 

@@ -81,6 +81,7 @@ def test_what_could_not_be_parked_as_a_whole_is_not_parked_at_all(start, redis_s
     for number in range(20):
         xadd(type="a.b", data=str(number))
     wait_until(lambda: "Redis refused a change of state" in petrel.output(), 10, "parking is refused")
+    wait_until(lambda: redis_server.pending() == 20, 10, "all are read")
     stays(lambda: redis_server.pending() == 20, 1, "nothing is acknowledged")
     redis_server.client.execute_command("ACL", "SETUSER", "default", f"+{right}")
     wait_settled(redis_server, 20)

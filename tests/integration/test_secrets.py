@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 import requests
 from harness.cli import run, succeed
-from harness.processes import free_port
+from harness.ports import free_port
 from harness.receiver import Answer, Receiver
 from harness.tls import Authority
 from harness.wait import wait_until

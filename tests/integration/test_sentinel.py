@@ -9,7 +9,8 @@ import pytest
 import redis
 import requests
 from harness.faults import Producer, metrics, readiness
-from harness.processes import BINARY, Child, RedisServer, free_port
+from harness.ports import free_port
+from harness.processes import BINARY, Child, RedisServer
 from harness.wait import wait_until
 
 NAME = "petrel-master"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """https: which certificates are believed, which protocol is spoken, that connections are kept."""
 
-import socket
 import ssl
 
 import pytest
+from harness.ports import listen
 from harness.receiver import Receiver
 from harness.receiver_http2 import Http2Receiver
 from harness.tls import Authority
@@ -87,7 +87,7 @@ def test_old_protocol_versions_are_refused(serve, authority, xadd):
 
 def test_a_server_without_tls(start, xadd):
     petrel = start(flags=["--retry-schedule", "none"])
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with listen() as server:
         petrel.api.subscribe(f"https://127.0.0.1:{server.getsockname()[1]}/")
         xadd(type="a", data="1")
         connection, _ = server.accept()
@@ -99,7 +99,7 @@ def test_a_server_without_tls(start, xadd):
 
 def test_a_handshake_that_never_ends(start, xadd):
     petrel = start(flags=["--retry-schedule", "none", "--connect-timeout", "500ms"])
-    with socket.create_server(("127.0.0.1", 0)) as silent:
+    with listen() as silent:
         petrel.api.subscribe(f"https://127.0.0.1:{silent.getsockname()[1]}/")
         xadd(type="a", data="1")
         attempt = first_attempt(petrel)

@@ -4,24 +4,18 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 from pathlib import Path
 
 import redis
 import requests
 
+from .ports import free_port
 from .wait import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 BINARY = os.environ.get("PETREL_BIN", str(ROOT / "build/release/petrel"))
 ADMIN_KEY = "test-admin-key-0123456789abcdef"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def clean_environment(more=None):

@@ -13,6 +13,8 @@
 import asyncio
 import threading
 
+from .ports import free_port
+
 READ_BYTES = 65536
 
 
@@ -20,7 +22,7 @@ class Proxy:
     def __init__(self, target_port, host="127.0.0.1"):
         self.target_port = target_port
         self.host = host
-        self.port = 0
+        self.port = free_port()
         self.accepted = 0
         self.delay_s = 0.0
         self.cut_replies = None
@@ -49,7 +51,6 @@ class Proxy:
 
     async def _listen(self):
         self._server = await asyncio.start_server(self._serve, self.host, self.port, backlog=1024)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     # ---- faults
 

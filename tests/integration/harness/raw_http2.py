@@ -8,6 +8,8 @@ import threading
 
 from hpack import Decoder
 
+from .ports import listen
+
 DATA, HEADERS, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 5, 6, 7, 8, 9
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -82,7 +84,7 @@ class RawHttp2Receiver:
         self.requests = {}
         self.closing = threading.Event()
         self.context = context
-        self._server = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._server = listen()
         self.port = self._server.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -7,6 +7,8 @@ import struct
 import threading
 import time
 
+from .ports import listen
+
 
 class RawReceiver:
     """handlers: {path: function(socket, request)}, called once the request's head is there; the socket is closed then.
@@ -18,7 +20,7 @@ class RawReceiver:
         self.handlers = handlers
         self.connections = 0
         self.closing = threading.Event()
-        self._server = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._server = listen()
         self.port = self._server.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from .ports import listen
+
 HANDSHAKE, DATA = 22, 23
 KEY_UPDATE = b"\x18\x00\x00\x01\x00"
 HELLO_REQUEST = bytes(4)
@@ -62,7 +64,7 @@ class RawTlsReceiver:
             context.num_tickets = 0
             context.keylog_filename = str(keylog)
         self.context, self.keylog, self.handler = context, keylog, handler
-        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server = listen()
         self.port = self._server.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -10,6 +10,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from .ports import listen
+
 
 @dataclass
 class Answer:
@@ -68,7 +70,7 @@ class Receiver:
 
         async def start():
             self._server = await asyncio.start_server(
-                self._serve, self._host, 0, ssl=self._ssl, backlog=1024, limit=2**22
+                self._serve, sock=listen(self._host, 1024), ssl=self._ssl, backlog=1024, limit=2**22
             )
             self.port = self._server.sockets[0].getsockname()[1]
 

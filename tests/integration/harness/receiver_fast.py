@@ -6,6 +6,8 @@ import threading
 import time
 from collections import Counter, namedtuple
 
+from .ports import listen
+
 Entry = namedtuple("Entry", "path event is_accepted at")  # at: monotonic seconds
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
@@ -77,7 +79,7 @@ class FastReceiver:
     def _run(self):
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(
-            self._loop.create_server(lambda: _Connection(self), "127.0.0.1", 0, backlog=1024)
+            self._loop.create_server(lambda: _Connection(self), sock=listen(backlog=1024), backlog=1024)
         )
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()

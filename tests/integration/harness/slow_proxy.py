@@ -5,6 +5,8 @@ given name (CLIENT SETNAME)."""
 import asyncio
 import threading
 
+from .ports import listen
+
 
 class SlowProxy:
     def __init__(self, port):
@@ -31,7 +33,7 @@ class SlowProxy:
 
     def _run(self):
         asyncio.set_event_loop(self.loop)
-        server = self.loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        server = self.loop.run_until_complete(asyncio.start_server(self._serve, sock=listen()))
         self.port = server.sockets[0].getsockname()[1]
         self.is_started.set()
         self.loop.run_forever()

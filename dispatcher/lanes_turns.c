@@ -44,16 +44,16 @@ bool lanes_has_turn(struct lanes *lanes, struct lane *lane)
     return false;
 }
 
+// In the order in which they were cut. One that is cut again goes behind those that were not looked at: else a lane in
+// which ever more waits would take every turn.
 static void start_cut(struct lanes *lanes)
 {
     lanes->started_in_turn = 0;
-    struct lane *lane = lanes->cut_first;
-    lanes->cut_first = NULL;
-    while (lane) {
-        struct lane *next = lane->next_cut;
+    while (lanes->cut_first && lanes->started_in_turn < AT_ONCE) {
+        struct lane *lane = lanes->cut_first;
+        lanes->cut_first = lane->next_cut;
         lane->is_cut = false;
-        lanes_start_waiting(lanes, lane); // may be cut again
-        lane = next;
+        lanes_start_waiting(lanes, lane);
     }
 }
 

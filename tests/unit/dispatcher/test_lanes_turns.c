@@ -62,6 +62,25 @@ TEST(lanes_share_the_turn)
     close_stage();
 }
 
+TEST(a_lane_with_much_leaves_turns_to_others)
+{
+    open_stage();
+    wait_in(a, 16);
+    wait_in(b, 6);
+    lanes_fill(lanes, a);
+    lanes_fill(lanes, b);
+    turn();
+    CHECK_STR(started(), "1 2 3 4 5 6 7 8");
+    turn();
+    CHECK_STR(started(), "1 2 3 4 5 6 7 8 17 18 19 20");
+    turn();
+    CHECK_STR(started(), "1 2 3 4 5 6 7 8 17 18 19 20 9 10 11 12");
+    turn();
+    turn();
+    CHECK_STR(started(), "1 2 3 4 5 6 7 8 17 18 19 20 9 10 11 12 21 22 13 14 15 16");
+    close_stage();
+}
+
 TEST(a_burst_of_fresh_ones_starts_in_its_order_too)
 {
     open_stage();

@@ -209,22 +209,21 @@ struct redis_command *claims_claim_command(struct claims *claims, const struct c
 {
     const struct engine *engine = claims->worker->engine;
     const struct subscription *subscription = order->subscription;
-    bool is_ordered = subscription && subscription->is_ordered;
     bool is_live = subscription && subscription->state == SUBSCRIPTION_ACTIVE;
+    bool is_in_order = is_live && subscription->is_ordered;
     uint32_t cap = subscription && subscription->max_concurrency ? subscription->max_concurrency
                                                                  : engine->config->max_concurrency;
     struct redis_command *command =
-        redis_command_create_script(is_ordered && is_live ? SCRIPT_CLAIM_ORDERED : SCRIPT_CLAIM);
+        redis_command_create_script(is_in_order ? SCRIPT_CLAIM_ORDERED : SCRIPT_CLAIM);
     claims_add_key(claims, command, order->shard, KEY_QUEUE, order->id);
     claims_add_key(claims, command, order->shard, KEY_DUE, "");
     claims_add_key(claims, command, order->shard, KEY_PARKED, order->id);
     claims_add_key(claims, command, order->shard, KEY_HEALTH, order->id);
     claims_add_key(claims, command, order->shard, KEY_OPEN, "");
     claims_add_key(claims, command, order->shard, KEY_BREAKERS, "");
-    if (is_ordered && is_live)
-        claims_add_key(claims, command, order->shard, KEY_ORDER, order->id);
     claims_add_key(claims, command, order->shard, KEY_EVENTS, "");
-    if (is_ordered && is_live) {
+    if (is_in_order) {
+        claims_add_key(claims, command, order->shard, KEY_ORDER, order->id);
         claims_add_key(claims, command, order->shard, KEY_FANNED, "");
         claims_add_key(claims, command, order->shard, KEY_FANNED_TO, "");
     }
@@ -233,7 +232,7 @@ struct redis_command *claims_claim_command(struct claims *claims, const struct c
     redis_command_add_int(command, LEASE_MS);
     redis_command_add_text(command, order->lease);
     redis_command_add_int(command, cap);
-    if (is_ordered && is_live)
+    if (is_in_order)
         redis_command_add_text(command, KEYS_GROUP);
     else
         redis_command_add_int(command,

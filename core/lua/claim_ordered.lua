@@ -6,7 +6,8 @@
 -- Leases the first delivery, in the order of the stream, of an ordered subscription; nothing while the first one is
 -- leased or waits for its retry. An entry that is pending and not fanned out yet may hold an earlier delivery: then
 -- nothing is leased either. `fanned` has the pending entries that are fanned out; all before `fanned_to` are.
--- KEYS: queue:<sub>, due, parked:<sub>, health:<sub>, open, breakers, order:<sub>, events, fanned, fanned_to
+-- KEYS: as those of claim.lua (queue:<sub>, due, parked:<sub>, health:<sub>, open, breakers, events), then order:<sub>,
+--       fanned, fanned_to
 -- ARGV: 1 subscription, 2 at most how many, 3 lease ms, 4 lease token, 5 cap, 6 group,
 --       7 id, 8 tenant, 9 data of the event that tells of a recovery (id "": nobody asks for it)
 -- Returns the same as claim.lua.
@@ -14,7 +15,7 @@ redis.call("ZREM", KEYS[2], ARGV[1])
 local ENTRIES_AT_ONCE = 500 -- looked at per call
 local SOON_MS = 20          -- until entries being fanned out are looked at again
 local names = { health = KEYS[4], open = KEYS[5], breakers = KEYS[6], subscription = ARGV[1],
-    events = KEYS[8], recovered = { ARGV[7], ARGV[8], ARGV[9] } }
+    events = KEYS[7], recovered = { ARGV[7], ARGV[8], ARGV[9] } }
 local now = health_clock()
 local health = health_read(names)
 local result = { now, -1, health.state, 0 }
@@ -33,7 +34,7 @@ end
 -- Whether every pending entry before `entry` is fanned out.
 local function is_reached(entry)
     local from = redis.call("GET", KEYS[10])
-    local pending = redis.pcall("XPENDING", KEYS[8], ARGV[6], from or "-", "(" .. entry,
+    local pending = redis.pcall("XPENDING", KEYS[7], ARGV[6], from or "-", "(" .. entry,
         ENTRIES_AT_ONCE)
     if pending.err then return true end -- no group: nothing is pending
     local ids = {}
@@ -48,10 +49,10 @@ local function is_reached(entry)
     return #ids < ENTRIES_AT_ONCE
 end
 
-local first = redis.call("ZRANGE", KEYS[7], 0, 0, "WITHSCORES")
+local first = redis.call("ZRANGE", KEYS[8], 0, 0, "WITHSCORES")
 while first[1] and not redis.call("HGET", KEYS[3], first[1]) do
-    redis.call("ZREM", KEYS[7], first[1]) -- left the queue by another way
-    first = redis.call("ZRANGE", KEYS[7], 0, 0, "WITHSCORES")
+    redis.call("ZREM", KEYS[8], first[1]) -- left the queue by another way
+    first = redis.call("ZRANGE", KEYS[8], 0, 0, "WITHSCORES")
 end
 if not first[1] then return result end
 local id = first[1]

@@ -5,8 +5,8 @@
 static const char *claim_first(const char *lease)
 {
     return eval(SCRIPT_CLAIM_ORDERED,
-                WORDS("queue:s", "due", "parked:s", "health:s", "open", "breakers", "order:s",
-                      "events", "fanned", "fanned_to"),
+                WORDS("queue:s", "due", "parked:s", "health:s", "open", "breakers", "events",
+                      "order:s", "fanned", "fanned_to"),
                 WORDS("s", "1", "30000", lease, "1", "petrel", RECOVERY));
 }
 

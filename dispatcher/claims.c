@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Leasing: the home, which knows the free slots, claims what is due. A leased delivery is in `held` until Redis has its
-// outcome; its lease is renewed meanwhile. Who has something due is found out in claims_watch.c; deliveries of deleted
-// and disabled subscriptions become dead letters in claims_orphans.c.
+// Leasing: the home, which knows the free slots, claims what is due and fetches its events. Who has something due is found
+// out in claims_watch.c; leases are kept in claims_held.c; deliveries of deleted and disabled subscriptions become dead
+// letters in claims_orphans.c.
 #include "claims.h"
 
 #include <assert.h>
@@ -21,10 +21,6 @@ enum {
     CLAIM_AT_MOST = 64, // deliveries per claim: a turn, so that queues alternate
     PAUSED_LOOK_MS = 30000,
     LOCKED_LOOK_MS = 2000, // an instance that has the key may look before us then
-    // Once Redis is back everybody is connected within 1.5 s (redis_link_connect.c), and extends first what it holds.
-    QUIET_MS = 2000,
-    // For how long after an answer no lease held then can be over: they were renewed within the last two turns.
-    SURELY_HELD_MS = LEASE_MS - 2 * LEASE_RENEW_MS,
 };
 
 // ---- leasing, at home
@@ -63,28 +59,6 @@ void claims_format_lease(struct worker *worker, char lease[LEASE_SIZE])
     size_t size = span_of(instance).size;
     const char *tail = size > 12 ? instance + size - 12 : instance;
     snprintf(lease, LEASE_SIZE, "%.12s.%u.%u", tail, worker->index, ++worker->lease_count);
-}
-
-void claims_hold(struct claims *claims, struct delivery *delivery)
-{
-    delivery->lease_renewed_ms = clock_mono_ms();
-    delivery->previous = NULL;
-    delivery->next = claims->held_first;
-    if (claims->held_first)
-        claims->held_first->previous = delivery;
-    claims->held_first = delivery;
-}
-
-void claims_on_settled(struct claims *claims, struct delivery *delivery)
-{
-    if (delivery->previous)
-        delivery->previous->next = delivery->next;
-    else
-        claims->held_first = delivery->next;
-    if (delivery->next)
-        delivery->next->previous = delivery->previous;
-    delivery_destroy(&delivery);
-    worker_check_drained(claims->worker);
 }
 
 // The copy bears nothing but an id: what is another tenant's, however it came there, doesn't go out.
@@ -298,69 +272,6 @@ void claims_refill(struct claims *claims, struct lane *lane, uint32_t at_most)
                 return;
 }
 
-// ---- renewing
-
-void claims_note_answer(struct claims *claims)
-{
-    claims->answered_ms = clock_mono_ms();
-}
-
-int64_t claims_quiet_ms(const struct claims *claims)
-{
-    int64_t left_ms = claims->quiet_until_ms - clock_mono_ms();
-    return left_ms > 0 ? left_ms : 0;
-}
-
-static void on_renewed(void *arg, redis_reply *reply)
-{
-    struct claims *claims = arg;
-    claims->unanswered--;
-    if (redis_reply_is_ok(reply))
-        claims_note_answer(claims);
-    worker_check_drained(claims->worker);
-}
-
-static void renew(struct claims *claims, struct delivery *delivery)
-{
-    struct redis_command *command = redis_command_create_script(SCRIPT_RENEW);
-    uint32_t shard = delivery->event->shard;
-    claims_add_key(claims, command, shard, KEY_QUEUE, delivery->subscription_id);
-    claims_add_key(claims, command, shard, KEY_PARKED, delivery->subscription_id);
-    redis_command_add_int(command, LEASE_MS);
-    redis_command_add_text(command, delivery->lease);
-    redis_command_add_text(command, delivery->event->id);
-    delivery->lease_renewed_ms = clock_mono_ms();
-    claims->unanswered++;
-    redis_link_send(claims->worker->commands, &command, 0, on_renewed, claims);
-}
-
-static void on_renew_timer(uv_timer_t *timer)
-{
-    struct claims *claims = timer->data;
-    int64_t now_ms = clock_mono_ms();
-    for (struct delivery *delivery = claims->held_first; delivery; delivery = delivery->next)
-        if (now_ms - delivery->lease_renewed_ms >= LEASE_RENEW_MS / 2)
-            renew(claims, delivery);
-}
-
-// A lease that is over while Redis is away is anybody's. So everybody extends what it holds as soon as Redis is back,
-// outcomes that waited for it included, and claims only when all have had the time for it.
-void claims_on_commands_up(struct claims *claims)
-{
-    bool may_be_over =
-        claims->was_connected && clock_mono_ms() - claims->answered_ms >= SURELY_HELD_MS;
-    claims->was_connected = true;
-    for (struct delivery *delivery = claims->held_first; delivery; delivery = delivery->next)
-        renew(claims, delivery);
-    if (may_be_over)
-        claims->quiet_until_ms = clock_mono_ms() + QUIET_MS;
-    if (!claims->worker->snapshot)
-        return; // claims_start looks
-    for (uint32_t i = 0; i < claims->worker->engine->keys.shards; i++)
-        if (claims->shards[i].claims)
-            claims_look_in(&claims->shards[i], may_be_over ? QUIET_MS : 0);
-}
-
 // ---- life
 
 void claims_add_key(const struct claims *claims, struct redis_command *command, uint32_t shard,
@@ -386,9 +297,7 @@ struct claims *claims_create(struct worker *worker)
         uv_timer_init(&worker->loop, &claims->shards[i].timer);
         claims->shards[i].timer.data = &claims->shards[i];
     }
-    uv_timer_init(&worker->loop, &claims->renew_timer);
-    claims->renew_timer.data = claims;
-    uv_timer_start(&claims->renew_timer, on_renew_timer, LEASE_RENEW_MS, LEASE_RENEW_MS);
+    claims_held_init(claims);
     return claims;
 }
 
@@ -425,11 +334,7 @@ void claims_destroy(struct claims **claims)
 {
     if (!*claims)
         return;
-    while ((*claims)->held_first) {
-        struct delivery *delivery = (*claims)->held_first;
-        (*claims)->held_first = delivery->next;
-        delivery_destroy(&delivery);
-    }
+    claims_held_drop(*claims);
     free((*claims)->shards);
     free(*claims);
     *claims = NULL;

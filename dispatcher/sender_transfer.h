@@ -62,6 +62,8 @@ int64_t transfer_connect_patience(const struct transfer *transfer, int64_t now_m
 void transfer_set_deadlines(struct transfer *transfer);
 // It is over, or was never started: lets go of what it borrowed.
 void transfer_release(struct transfer *transfer);
+
+// ---- sender_outcome.c
 // It ends without curl.
 void transfer_fail(struct transfer *transfer, enum attempt_error error, const char *detail);
 // Reads off the outcome into transfer->result.

@@ -2,9 +2,10 @@
 // Order that matters: the streams' ends are read before the lists of breakers that aren't closed, so that a change made
 // meanwhile is told twice rather than missed.
 //
-//   up ──> ends of the streams `breakers` ──> lists `open` ──> XREAD BLOCK ──> news ──┐
-//                                                                 ^───────────────────┘
-// Lost news is harmless: a lane learns the truth from the answer to its next move.
+//   up ──> ends of the streams `breakers` ──> lists `open` ──> informed ──> XREAD BLOCK ──> news ──┐
+//                                                                              ^───────────────────┘
+// Holds stand in no list: the stream's latest news tell which ones last. Lost news is harmless: a lane learns the truth
+// from the answer to its next move.
 #include "bulletin.h"
 
 #include <assert.h>
@@ -17,6 +18,7 @@ struct bulletin {
     struct bulletin_options options;
     struct redis_link *link;
     char (*positions)[STREAM_ID_SIZE]; // by shard: the last news read
+    int64_t began_ms;                  // Redis's clock at the beginning; 0: not known
     uint32_t unanswered;               // of the questions at the beginning
     bool is_started, is_closed;
     void (*on_closed)(void *arg);
@@ -53,19 +55,29 @@ static bool shard_of(const struct bulletin *bulletin, struct span stream, uint32
     return false;
 }
 
-static void read_item(struct bulletin *bulletin, uint32_t shard, redis_reply *item)
+static struct lane_news news_of(uint32_t shard, redis_reply *item)
 {
     redis_reply *fields = redis_reply_at(item, 1);
     struct span state = redis_reply_span(redis_reply_field(fields, "state"));
-    struct lane_news news = {
+    return (struct lane_news){
         .shard = shard,
         .state = breaker_parse_state(state),
         .is_hold = span_equals_text(state, "hold"),
         .wait_ms = redis_reply_int(redis_reply_field(fields, "ms")),
     };
+}
+
+static struct span subscription_of(redis_reply *item)
+{
+    return redis_reply_span(redis_reply_field(redis_reply_at(item, 1), "subscription"));
+}
+
+static void read_item(struct bulletin *bulletin, uint32_t shard, redis_reply *item)
+{
+    struct lane_news news = news_of(shard, item);
     span_copy(redis_reply_span(redis_reply_at(item, 0)), bulletin->positions[shard],
               sizeof bulletin->positions[shard]);
-    tell(bulletin, redis_reply_span(redis_reply_field(fields, "subscription")), &news);
+    tell(bulletin, subscription_of(item), &news);
 }
 
 static void follow(struct bulletin *bulletin);
@@ -111,8 +123,10 @@ static void on_answered(struct question *question)
 {
     struct bulletin *bulletin = question->bulletin;
     free(question);
-    if (--bulletin->unanswered == 0 && !bulletin->is_closed && redis_link_is_up(bulletin->link))
-        follow(bulletin);
+    if (--bulletin->unanswered > 0 || bulletin->is_closed || !redis_link_is_up(bulletin->link))
+        return;
+    bulletin->options.on_informed(bulletin->options.arg);
+    follow(bulletin);
 }
 
 static void on_open_list(void *arg, redis_reply *reply)
@@ -124,7 +138,28 @@ static void on_open_list(void *arg, redis_reply *reply)
     on_answered(question);
 }
 
-static void on_end(void *arg, redis_reply *reply)
+static void on_time(void *arg, redis_reply *reply)
+{
+    struct question *question = arg;
+    question->bulletin->began_ms = redis_reply_int(redis_reply_at(reply, 0)) * 1000;
+    on_answered(question);
+}
+
+// A hold's end is counted from its entry's id, which begins with Redis's clock in ms.
+static void tell_hold(struct bulletin *bulletin, uint32_t shard, redis_reply *item)
+{
+    struct lane_news news = news_of(shard, item);
+    struct span id = redis_reply_span(redis_reply_at(item, 0)), ms;
+    int64_t told_ms;
+    if (!bulletin->began_ms || !news.is_hold || !span_next(&id, '-', &ms) ||
+        !span_to_int64(ms, &told_ms))
+        return;
+    news.wait_ms -= bulletin->began_ms - told_ms;
+    if (news.wait_ms > 0)
+        tell(bulletin, subscription_of(item), &news);
+}
+
+static void on_latest(void *arg, redis_reply *reply)
 {
     struct question *question = arg;
     struct bulletin *bulletin = question->bulletin;
@@ -132,6 +167,8 @@ static void on_end(void *arg, redis_reply *reply)
     struct span id = redis_reply_span(redis_reply_at(redis_reply_at(reply, 0), 0));
     if (!redis_reply_is_ok(reply) || !id.size || !span_copy(id, position, STREAM_ID_SIZE))
         snprintf(position, STREAM_ID_SIZE, "0");
+    for (size_t i = 0; i < redis_reply_count(reply) && !bulletin->is_closed; i++)
+        tell_hold(bulletin, question->shard, redis_reply_at(reply, i));
     on_answered(question);
 }
 
@@ -147,6 +184,8 @@ static void ask(struct bulletin *bulletin, uint32_t shard, struct redis_command 
 
 static void begin(struct bulletin *bulletin)
 {
+    bulletin->began_ms = 0;
+    ask(bulletin, 0, redis_command_create("TIME"), on_time);
     for (uint32_t shard = 0; shard < bulletin->options.engine->keys.shards; shard++) {
         struct key breakers = key_of(bulletin, shard, KEY_BREAKERS);
         struct redis_command *command = redis_command_create("XREVRANGE");
@@ -154,8 +193,8 @@ static void begin(struct bulletin *bulletin)
         redis_command_add_text(command, "+");
         redis_command_add_text(command, "-");
         redis_command_add_text(command, "COUNT");
-        redis_command_add_int(command, 1);
-        ask(bulletin, shard, command, on_end);
+        redis_command_add_int(command, NEWS_AT_ONCE);
+        ask(bulletin, shard, command, on_latest);
         struct key open = key_of(bulletin, shard, KEY_OPEN);
         command = redis_command_create("ZRANGE");
         redis_command_add_key(command, &open);

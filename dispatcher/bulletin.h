@@ -12,8 +12,9 @@ struct bulletin;
 struct bulletin_options {
     struct uv_loop_s *loop;
     const struct engine *engine;
-    // Each piece of news; also, after every (re)connect, each breaker that isn't closed.
+    // Each piece of news; also, after every (re)connect, each breaker that isn't closed, and the holds that last.
     void (*on_news)(void *arg, const char *subscription_id, const struct lane_news *news);
+    void (*on_informed)(void *arg); // after every (re)connect: what there was has been told
     void *arg;
 };
 

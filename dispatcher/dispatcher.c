@@ -60,6 +60,13 @@ static void on_news(void *arg, const char *subscription_id, const struct lane_ne
     mailbox_post_one(&engine->workers[engine_home(engine, subscription)]->inbox, &note->mail);
 }
 
+static void on_informed(void *arg)
+{
+    struct dispatcher *dispatcher = arg;
+    if (!dispatcher->is_stopping)
+        tell_workers(dispatcher, MAIL_INFORMED);
+}
+
 void dispatcher_set_guard(struct dispatcher *dispatcher, struct guard *guard)
 {
     for (uint32_t i = 0; i < dispatcher->engine.worker_count && !dispatcher->is_stopping; i++) {
@@ -185,6 +192,7 @@ static void on_mail(void *arg, struct mail *mail)
     case MAIL_DUE:
     case MAIL_HINT:
     case MAIL_NEWS:
+    case MAIL_INFORMED:
     case MAIL_REAP:
     case MAIL_PAUSE:
     case MAIL_RESUME:
@@ -280,7 +288,12 @@ static void set_up_supervisor(struct dispatcher *dispatcher)
     };
     dispatcher->catalog = catalog_create(&catalog);
     struct bulletin_options bulletin = {
-        .loop = loop, .engine = &dispatcher->engine, .on_news = on_news, .arg = dispatcher};
+        .loop = loop,
+        .engine = &dispatcher->engine,
+        .on_news = on_news,
+        .on_informed = on_informed,
+        .arg = dispatcher,
+    };
     dispatcher->bulletin = bulletin_create(&bulletin);
 }
 

@@ -53,13 +53,14 @@ enum mail_kind {
     MAIL_DELIVERY, // struct delivery, from its origin to its home
     MAIL_RETURN,   // struct delivery, settled, back to its origin
     MAIL_SNAPSHOT, // struct note: the new subscription table (a reference), with the changes until `text`
-    MAIL_GUARD,  // struct note: another guard (a reference)
-    MAIL_DUE,    // struct note: look at the queue of subscription `text` in `shard`
-    MAIL_HINT,   // struct note: something in `shard` is due in `delay_ms`
-    MAIL_NEWS,   // struct note: what `news` says of subscription `text`
-    MAIL_REAP,   // struct note: take over what consumer `text` holds in `shard`
-    MAIL_PAUSE,  // read no new events …
-    MAIL_RESUME, // … until this
+    MAIL_GUARD,    // struct note: another guard (a reference)
+    MAIL_DUE,      // struct note: look at the queue of subscription `text` in `shard`
+    MAIL_HINT,     // struct note: something in `shard` is due in `delay_ms`
+    MAIL_NEWS,     // struct note: what `news` says of subscription `text`
+    MAIL_INFORMED, // all news up to now have been sent before this
+    MAIL_REAP,     // struct note: take over what consumer `text` holds in `shard`
+    MAIL_PAUSE,    // read no new events …
+    MAIL_RESUME,   // … until this
     MAIL_DRAIN,
     MAIL_STOP,
     // to the supervisor

@@ -82,7 +82,7 @@ void worker_hint_due(struct worker *worker, uint32_t shard, int64_t delay_ms)
 // From now on an attempt can be made and written down: readiness counts such workers.
 static void check_ready(struct worker *worker)
 {
-    if (worker->is_ready || worker->is_draining || !worker->snapshot ||
+    if (worker->is_ready || worker->is_draining || !worker->snapshot || !worker->is_informed ||
         !redis_link_is_up(worker->commands))
         return;
     worker->is_ready = true;
@@ -96,6 +96,15 @@ static void end_ready(struct worker *worker)
     worker->is_ready = false;
 }
 
+static void go_on(struct worker *worker)
+{
+    if (!worker->snapshot || !worker->is_informed)
+        return;
+    intake_on_snapshot(worker->intake);
+    claims_start(worker->claims);
+    check_ready(worker);
+}
+
 static void take_snapshot(struct worker *worker, struct snapshot *snapshot, const char *changes)
 {
     int64_t before = worker->snapshot ? (int64_t)snapshot_count(worker->snapshot) : 0;
@@ -103,9 +112,7 @@ static void take_snapshot(struct worker *worker, struct snapshot *snapshot, cons
     snapshot_unref(&worker->snapshot);
     worker->snapshot = snapshot;
     span_copy(span_of(changes), worker->changes_applied, sizeof worker->changes_applied);
-    intake_on_snapshot(worker->intake);
-    claims_start(worker->claims);
-    check_ready(worker);
+    go_on(worker);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -236,6 +243,10 @@ static void open_note(struct worker *worker, struct note *note)
     case MAIL_NEWS:
         if (worker->snapshot)
             lanes_on_news(worker->lanes, note->text, &note->news);
+        break;
+    case MAIL_INFORMED:
+        worker->is_informed = true;
+        go_on(worker);
         break;
     case MAIL_REAP:
         intake_reap(worker->intake, note->shard, note->text);

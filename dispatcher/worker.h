@@ -29,7 +29,8 @@ struct worker {
     uv_prepare_t post; // posts them
     struct redis_link *commands;
     struct sender *sender;
-    struct snapshot *snapshot; // NULL until the first one came: nothing is read or claimed before
+    struct snapshot *snapshot; // NULL until the first one came
+    bool is_informed; // of breakers and holds; without them, and a snapshot, nothing is read or claimed
     char changes_applied[EVENT_ENTRY_ID_SIZE]; // the last change that `snapshot` has
     struct intake *intake;
     struct lanes *lanes;

@@ -118,14 +118,35 @@ def test_retry_after_holds_every_instance_back(start, receiver, xadd, redis_serv
     xadd(type="a", data="0")
     wait_until(lambda: receiver.count() == 1, 10, "the first request")
     stopped_at = receiver.requests[0].arrived_at
-    # The news takes a moment to get around.
     wait_until(lambda: redis_server.client.xlen("petrel:breakers") > 0, 5, "the hold is told")
-    stays(lambda: True, 0.2, "the news is out")
+    # Redis has answered both who wait for news; they ask again when they have told their workers.
+    wait_until(lambda: [c["flags"] for c in redis_server.client.client_list() if c["name"] == "petrel-breakers"]
+               == ["b", "b"], 10, "both know")
     for number in range(40):
         xadd(type="a", data=str(number))
     wait_until(lambda: len(receiver.accepted("/")) == 41, 20, "all arrive")
     assert min(r.arrived_at for r in receiver.requests[1:]) - stopped_at > 2.9
     assert second.is_running()
+
+
+@pytest.mark.parametrize("answer, flags", [
+    (Answer(429, headers={"retry-after": "60"}), []),
+    (Answer(500), ["--breaker-failures", "1", "--breaker-probe", "60s", "--breaker-probe-max", "60s"]),
+], ids=["hold", "breaker"])
+def test_who_starts_meanwhile_knows_of_it_before_it_reads(start, receiver, xadd, redis_server, answer, flags):
+    flags = ["--retry-schedule", "1s,1s", *flags]
+    first = start(flags=flags)
+    receiver.script("/", [answer])
+    subscription = first.api.subscribe(receiver.url("/"))
+    xadd(type="a", data="0")
+    wait_until(lambda: redis_server.client.xlen("petrel:breakers") > 0, 10, "it is told")
+    assert first.terminate() == 0
+    for number in range(50):
+        xadd(type="a", data=str(number))
+    start(flags=flags)
+    queue = f"petrel:queue:{subscription['id']}"
+    wait_until(lambda: redis_server.client.zcard(queue) == 51, 10, "all are parked")
+    assert receiver.count() == 1
 
 
 def test_too_many_requests_opens_no_breaker(start, receiver, xadd, redis_server):

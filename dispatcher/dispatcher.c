@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "dispatcher_internal.h"
@@ -22,6 +23,8 @@ enum {
     // After the shutdown timeout: to write down what was aborted, if Redis answers at all.
     GRACE_MS = 5000,
     MIN_SLOTS = 16,
+    OPEN_FILES_RESERVE = 512, // for all but connections to subscribers; as check.c counts
+    SOCKETS_MAX = 1 << 20,
 };
 
 static void tell_workers(struct dispatcher *dispatcher, enum mail_kind kind)
@@ -235,6 +238,17 @@ static void name_instance(struct engine *engine)
     snprintf(engine->instance, sizeof engine->instance, "%s-%d-%s", host, (int)getpid(), tail);
 }
 
+// Of the open files that the process may have.
+static uint32_t share_sockets(uint32_t worker_count)
+{
+    struct rlimit limit;
+    rlim_t files = SOCKETS_MAX;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < files)
+        files = limit.rlim_cur;
+    files = files > 2 * OPEN_FILES_RESERVE ? files - OPEN_FILES_RESERVE : files / 2;
+    return files > worker_count ? (uint32_t)(files / worker_count) : 1;
+}
+
 static void set_up_engine(struct dispatcher *dispatcher)
 {
     const struct config *config = dispatcher->options.config;
@@ -249,6 +263,7 @@ static void set_up_engine(struct dispatcher *dispatcher)
     engine->slots = config->max_in_flight / engine->worker_count;
     if (engine->slots < MIN_SLOTS)
         engine->slots = MIN_SLOTS;
+    engine->sockets = share_sockets(engine->worker_count);
     engine->supervisor = &dispatcher->inbox;
     engine->guard = guard_ref(dispatcher->options.guard);
     char error[URL_ERROR_SIZE];

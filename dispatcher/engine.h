@@ -43,6 +43,7 @@ struct engine {
     struct worker *workers[WORKERS_MAX];
     struct mailbox *supervisor;
     uint32_t slots;      // attempts in flight per worker
+    uint32_t sockets;    // for connections to subscribers, per worker
     struct guard *guard; // the one at the start; owned
     bool has_proxy;
     struct url proxy;

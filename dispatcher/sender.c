@@ -23,6 +23,7 @@ enum {
     TRANSFERS_PER_MULTI = 64,
     MULTIS_MIN = 8,
     MULTIS_MAX = 64, // two descriptors each
+    KEPT_MORE = 16,
     // How exactly the patience of those who wait is kept.
     WAITING_SWEEP_MS = 100,
 };
@@ -43,7 +44,7 @@ struct sender {
     struct guard *guard; // owned
     struct sockets *sockets;
     struct lookups *lookups;
-    size_t multi_count;
+    size_t multi_count, next_victim;
     struct pool *pool, *retired;
     struct transfer_list free, running, waiting, refused;
     uv_timer_t turn;  // what can't be done from inside a curl call is done on the loop's next turn
@@ -160,8 +161,6 @@ static struct multi *find_or_make_multi(struct sender *sender, size_t index)
 {
     struct multi_options options = {
         .sockets = sender->sockets,
-        // At least the number in flight: keeping fewer than are used costs a connection per request.
-        .max_connections = (long)sender->options.max_transfers + 16,
         .done = on_done,
         .arg = sender,
     };
@@ -177,6 +176,26 @@ static size_t count_multis(const struct sender_options *options)
     if (count < MULTIS_MIN)
         return MULTIS_MIN;
     return count < MULTIS_MAX ? count : MULTIS_MAX;
+}
+
+// Sockets run short. Those of connections that rest would be kept for ever, while nobody else gets one.
+static bool is_crowded(const struct sender *sender)
+{
+    uint32_t most = sender->options.max_connections;
+    return most > 0 && sockets_count(sender->sockets) >= most - most / 4;
+}
+
+// A multi handle in which nothing runs has only connections that rest. The others give theirs up one by one, see run().
+static void destroy_resting_multis(struct sender *sender)
+{
+    for (size_t i = 0; i < sender->multi_count && is_crowded(sender); i++) {
+        size_t index = sender->next_victim++ % sender->multi_count;
+        struct multi **multi = &sender->pool->multis[index];
+        if (!*multi || multi_running(*multi) > 0)
+            continue;
+        multi_destroy(multi);
+        lookups_forget(sender->lookups); // what it knew of names is gone
+    }
 }
 
 static void destroy_idle_pools(struct sender *sender)
@@ -225,6 +244,11 @@ static bool run(struct sender *sender, struct transfer *transfer)
         end_lookup(sender, transfer, LOOKUP_UNNEEDED);
         return false;
     }
+    bool is_short = is_crowded(sender);
+    multi_keep_connections(multi, is_short ? multi_running(multi)
+                                           : sender->options.max_transfers + KEPT_MORE);
+    if (is_short)
+        turn_soon(sender);
     transfer->pool = pool;
     transfer->multi = multi;
     pool->running++;
@@ -272,6 +296,7 @@ static void on_turn(uv_timer_t *timer)
         hand_over(sender, transfer);
     }
     destroy_idle_pools(sender);
+    destroy_resting_multis(sender);
 }
 
 // libcurl keeps its cache of names per multi handle.

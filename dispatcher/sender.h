@@ -23,9 +23,12 @@ struct sender_options {
     const char *proxy_user; // borrowed; "name:password", or ""
     int64_t connect_timeout_ms;
     int64_t connection_max_age_ms;
-    bool http2;             // offered to https receivers
-    uint32_t max_transfers; // connections kept at least as many
-    uint32_t max_lookups;   // of names, at once
+    bool http2; // offered to https receivers
+    uint32_t max_transfers;
+    // Nearing so many, kept connections are given up, for those that have work. More than that only if more transfers
+    // run. 0: as many as there are.
+    uint32_t max_connections;
+    uint32_t max_lookups; // of names, at once
 };
 
 // A URL in curl's own form, for many requests: reading its text anew costs a tenth of a small request.

@@ -29,12 +29,14 @@ struct sockets {
     uv_loop_t *loop;
     struct socket_slot *slots; // by file descriptor
     size_t capacity;
+    size_t connections; // slots that are
 };
 
 struct multi {
     CURLM *handle;
     uv_timer_t timer;
     struct multi_options options;
+    size_t running, kept;
     bool is_closing;
 };
 
@@ -66,6 +68,7 @@ static void forget(struct sockets *sockets, curl_socket_t fd)
     if ((size_t)fd >= sockets->capacity)
         return;
     struct watch *watch = sockets->slots[fd].watch;
+    sockets->connections -= sockets->slots[fd].is_connection;
     sockets->slots[fd] = (struct socket_slot){0};
     if (!watch)
         return;
@@ -95,8 +98,15 @@ void sockets_destroy(struct sockets **sockets)
 void sockets_adopt(struct sockets *sockets, curl_socket_t fd)
 {
     struct socket_slot *slot = slot_of(sockets, fd);
-    if (slot)
-        slot->is_connection = true;
+    if (!slot || slot->is_connection)
+        return;
+    slot->is_connection = true;
+    sockets->connections++;
+}
+
+size_t sockets_count(const struct sockets *sockets)
+{
+    return sockets->connections;
 }
 
 int sockets_close(struct sockets *sockets, curl_socket_t fd)
@@ -239,7 +249,6 @@ struct multi *multi_create(const struct multi_options *options)
     curl_multi_setopt(multi->handle, CURLMOPT_SOCKETDATA, multi);
     curl_multi_setopt(multi->handle, CURLMOPT_TIMERFUNCTION, on_timer);
     curl_multi_setopt(multi->handle, CURLMOPT_TIMERDATA, multi);
-    curl_multi_setopt(multi->handle, CURLMOPT_MAXCONNECTS, options->max_connections);
     return multi;
 }
 
@@ -267,10 +276,27 @@ void multi_destroy(struct multi **multi_pointer)
 
 bool multi_add(struct multi *multi, CURL *easy)
 {
-    return curl_multi_add_handle(multi->handle, easy) == CURLM_OK;
+    if (curl_multi_add_handle(multi->handle, easy) != CURLM_OK)
+        return false;
+    multi->running++;
+    return true;
 }
 
 void multi_remove(struct multi *multi, CURL *easy)
 {
     curl_multi_remove_handle(multi->handle, easy);
+    multi->running--;
+}
+
+size_t multi_running(const struct multi *multi)
+{
+    return multi->running;
+}
+
+void multi_keep_connections(struct multi *multi, size_t count)
+{
+    if (count == multi->kept)
+        return;
+    multi->kept = count;
+    curl_multi_setopt(multi->handle, CURLMOPT_MAXCONNECTS, (long)count);
 }

@@ -17,6 +17,8 @@ void sockets_destroy(struct sockets **sockets);
 void sockets_adopt(struct sockets *sockets, curl_socket_t fd);
 // The number of a closed socket is given out again at once: the loop forgets it before.
 int sockets_close(struct sockets *sockets, curl_socket_t fd);
+// Connections open now, kept ones included.
+size_t sockets_count(const struct sockets *sockets);
 
 struct multi;
 
@@ -25,7 +27,6 @@ typedef void multi_done(void *arg, CURL *easy, CURLcode code);
 
 struct multi_options {
     struct sockets *sockets;
-    long max_connections; // kept
     multi_done *done;
     void *arg;
 };
@@ -35,5 +36,10 @@ struct multi *multi_create(const struct multi_options *options); // NULL without
 void multi_destroy(struct multi **multi);
 bool multi_add(struct multi *multi, CURL *easy);
 void multi_remove(struct multi *multi, CURL *easy);
+// Transfers in it.
+size_t multi_running(const struct multi *multi);
+// At how many connections curl closes the one that rested longest, whenever a transfer has ended. At least as many
+// as transfers: keeping fewer costs a connection per request.
+void multi_keep_connections(struct multi *multi, size_t count);
 
 #endif

@@ -24,6 +24,9 @@ static enum attempt_error classify_connect_failure(const struct transfer *transf
 {
     if (transfer->was_address_blocked && !transfer->was_address_allowed)
         return ATTEMPT_BLOCKED_ADDRESS;
+    // Too many open files, no memory: nothing that the subscriber could help.
+    if (transfer->socket_error && transfer->socket_error != EAFNOSUPPORT)
+        return ATTEMPT_INTERNAL;
     long os_error = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &os_error);
     return os_error == ECONNREFUSED ? ATTEMPT_CONNECT_REFUSED : ATTEMPT_CONNECT;
@@ -78,6 +81,10 @@ static const char *describe(const struct transfer *transfer, CURLcode code)
         return "more than 64 KiB of headers, or a line of them over 100 KB";
     if (code == CURLE_OK)
         return "the connection was closed within the headers";
+    if (code == CURLE_COULDNT_CONNECT && transfer->result.error == ATTEMPT_INTERNAL)
+        return transfer->socket_error == EMFILE
+                   ? "too many open files: raise ulimit -n (LimitNOFILE)"
+                   : "no socket was to be had";
     return transfer->curl_error[0] ? transfer->curl_error : curl_easy_strerror(code);
 }
 

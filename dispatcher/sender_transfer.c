@@ -56,6 +56,8 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (fd >= 0)
         sockets_adopt(context->sockets, fd);
+    else
+        transfer->socket_error = errno;
     return fd;
 }
 
@@ -260,6 +262,7 @@ static void reset_result(struct transfer *transfer)
 {
     transfer->was_address_allowed = transfer->was_address_blocked = false;
     transfer->was_request_begun = false;
+    transfer->socket_error = 0;
     transfer->curl_error[0] = '\0';
     struct attempt_result *result = &transfer->result;
     response_begin(&transfer->response, result);

@@ -48,6 +48,7 @@ struct transfer {
     struct response response; // being read, into result
     bool was_address_allowed, was_address_blocked;
     bool was_request_begun; // connected, and about to be written
+    int socket_error;       // errno, when there was no socket to be had
     struct attempt_result result;
     char curl_error[CURL_ERROR_SIZE];
 };

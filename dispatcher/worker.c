@@ -323,6 +323,7 @@ static void open_sender(struct worker *worker)
         .connection_max_age_ms = config->connection_max_age_ms,
         .http2 = config->http2,
         .max_transfers = worker->engine->slots,
+        .max_connections = worker->engine->sockets,
         .max_lookups = LOOKUPS_MAX,
     };
     worker->sender = sender_create(&options);

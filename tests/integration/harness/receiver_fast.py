@@ -86,8 +86,13 @@ class FastReceiver:
         self._loop.run_forever()
         server.close()
 
-    def url(self, path):
-        return f"http://127.0.0.1:{self.port}{path}"
+    def url(self, path, host="127.0.0.1"):
+        return f"http://{host}:{self.port}{path}"
+
+    def listen_also_on(self, hosts):
+        """More loopback addresses, on the same port: other destinations."""
+        server = self._loop.create_server(lambda: _Connection(self), hosts, self.port, backlog=1024)
+        asyncio.run_coroutine_threadsafe(server, self._loop).result(20)
 
     def accepted(self):
         """Counter of (path, event id), of requests answered with a 200."""

@@ -2,6 +2,9 @@
 // The sender's lookups of names, ages of connections, proxies, and URLs that are given parsed.
 #include "sender_stage.h"
 
+#include <dirent.h>
+#include <sys/resource.h>
+
 // ---- lookups
 
 TEST(one_lookup_at_a_time_per_destination)
@@ -108,6 +111,76 @@ TEST(connections_have_a_maximum_age)
         CHECK_INT(send_to("127.0.0.1")->status, 200);
     }
     CHECK_INT(outside.connections, 2);
+    close_all();
+}
+
+static int count_open_files(void)
+{
+    int count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count;
+}
+
+TEST(connections_that_rest_make_room)
+{
+    enum { MOST = 16, DESTINATIONS = 200, MULTIS = 8 };
+    struct sender_options options = {.max_connections = MOST};
+    open_all("127.0.0.1", &options);
+    int before = count_open_files();
+    for (int i = 0; i < DESTINATIONS; i++) {
+        char host[32];
+        snprintf(host, sizeof host, "n%d.test", i);
+        CHECK_INT(send_to(host)->status, 200);
+    }
+    CHECK_INT(outside.connections, DESTINATIONS);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    // Both ends of a connection are here. curl has two descriptors of its own in each multi handle.
+    CHECK(count_open_files() - before <= 2 * MOST + 2 * MULTIS);
+    // Who has work keeps its connection meanwhile.
+    for (int i = 0; i < 20; i++)
+        CHECK_INT(send_to("busy.test")->status, 200);
+    CHECK_INT(outside.connections, DESTINATIONS + 1);
+    close_all();
+}
+
+TEST(many_at_once_keep_their_connections_when_sockets_are_short)
+{
+    enum { AT_ONCE = 30 };
+    struct sender_options options = {.max_connections = 8};
+    open_all("127.0.0.1", &options);
+    for (int round = 1; round <= 5; round++) {
+        for (int i = 0; i < AT_ONCE; i++)
+            start("busy.test");
+        run_until(round * AT_ONCE);
+        CHECK_INT(last_result.status, 200);
+    }
+    CHECK_INT(outside.requests, 5 * AT_ONCE);
+    CHECK(outside.connections <= 2 * AT_ONCE);
+    close_all();
+}
+
+TEST(no_socket_is_no_fault_of_the_subscriber)
+{
+    struct rlimit limit;
+    open_all("127.0.0.1", NULL);
+    CHECK_INT(send_to("127.0.0.1")->status, 200);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    rlim_t usual = limit.rlim_cur;
+    limit.rlim_cur = 3; // those that are open stay so
+    setrlimit(RLIMIT_NOFILE, &limit);
+    CHECK_INT(send_to("127.0.0.1")->status, 200); // on the kept connection
+    CHECK_INT(send_to("127.0.0.2")->error, ATTEMPT_BLOCKED_ADDRESS);
+    enum attempt_error first, second;
+    start_for("127.0.0.1", 10000, &first);
+    start_for("127.0.0.1", 10000, &second);
+    run_until(done_count + 2);
+    limit.rlim_cur = usual;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    CHECK_INT(first, ATTEMPT_OK);
+    CHECK_INT(second, ATTEMPT_INTERNAL);
     close_all();
 }
 

@@ -72,8 +72,6 @@ typedef void ledger_told(void *arg, const char *subscription, uint32_t shard,
                          const struct ledger_answer *answer);
 void ledger_tell_success(struct ledger *ledger, const char *subscription, uint32_t shard,
                          ledger_told *answered, void *arg);
-// Reads what a script of the health family answered.
-void ledger_read_answer(redis_reply *reply, struct ledger_answer *answer);
 // Notes that a pending arrival is fanned out: ordered subscriptions need not wait for it.
 void ledger_mark_fanned(struct ledger *ledger, struct arrival *arrival);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared by ledger.c (acknowledgements, the attempts log, counters), ledger_moves.c (scripts that move deliveries) and
-// ledger_batches.c (those gathered for a moment), by nobody else.
+// Shared by ledger.c (acknowledgements, the attempts log, counters), ledger_moves.c (scripts that move deliveries),
+// ledger_answers.c (what they answer) and ledger_batches.c (those gathered for a moment), by nobody else.
 #ifndef PETREL_LEDGER_INTERNAL_H
 #define PETREL_LEDGER_INTERNAL_H
 
@@ -32,6 +32,13 @@ void ledger_flush_soon(struct ledger *ledger);
 
 // ---- ledger_moves.c
 void ledger_finish_many(struct ledger *ledger, const struct ledger_moves *moves);
+
+// ---- ledger_answers.c
+// Sends a command that `script` made of these moves; takes the command.
+void ledger_send_moves(struct ledger *ledger, const struct ledger_moves *moves, enum script script,
+                       struct redis_command *command);
+// Reads what a script of the health family answered, and counts the moves of the breaker that it made.
+void ledger_read_answer(redis_reply *reply, struct ledger_answer *answer);
 
 // ---- ledger_batches.c
 void ledger_flush_finishes(struct ledger *ledger);

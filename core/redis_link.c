@@ -10,11 +10,8 @@
 // A request is in exactly one place: `sent` (hiredis owes us a callback), `parked` (to be sent when
 // the link is up or the pause after a transient answer is over) or `failed` (its NULL is delivered on the next
 // loop turn).
-//
-// What was parked goes out a window at a time, which grows with each answer: a backlog of a long outage neither
-// fills the socket's buffer with a second copy of itself, nor waits for its answers past its own deadlines; and a
-// Redis that refuses (OOM, MISCONF …) is asked with a few commands, more and more seldom, not with all of them.
-// Left to others: what to send, and bounding how much.
+// Left to others: the connection itself (redis_link_connect.c), when what is parked goes out (redis_link_resend.c), what to
+// send, and bounding how much.
 #include "petrel/redis_link.h"
 
 #include <assert.h>
@@ -29,20 +26,11 @@
 #include "redis_internal.h"
 #include "redis_link_internal.h"
 
-enum {
-    RESEND_PAUSE_FIRST_MS = 100,
-    RESEND_PAUSE_LAST_MS = 1000, // so that work resumes within 2 s of Redis accepting writes again
-    RESEND_WINDOW_FIRST = 16,
-    RESEND_WINDOW_LAST = 1024,
-    RESEND_WINDOW_BYTES = 8 * 1024 * 1024,
-    REFUSAL_LOG_MS = 10000
-};
-
-static bool transmit(struct redis_link *link, struct request *request);
+enum { REFUSAL_LOG_MS = 10000 };
 
 // ---- lists
 
-static void list_push(struct request_list *list, struct request *request)
+void request_list_push(struct request_list *list, struct request *request)
 {
     request->next = NULL;
     request->previous = list->last;
@@ -53,7 +41,7 @@ static void list_push(struct request_list *list, struct request *request)
     list->last = request;
 }
 
-static void list_remove(struct request_list *list, struct request *request)
+void request_list_remove(struct request_list *list, struct request *request)
 {
     if (request->previous)
         request->previous->next = request->next;
@@ -65,12 +53,12 @@ static void list_remove(struct request_list *list, struct request *request)
         list->last = request->previous;
 }
 
-static struct request *list_pop(struct request_list *list)
+struct request *request_list_pop(struct request_list *list)
 {
     struct request *request = list->first;
     if (request) {
         assert(!request->previous);
-        list_remove(list, request);
+        request_list_remove(list, request);
     }
     return request;
 }
@@ -102,79 +90,16 @@ static void on_fail(uv_idle_t *idle)
 {
     struct redis_link *link = idle->data;
     struct request *request;
-    while ((request = list_pop(&link->failed)))
+    while ((request = request_list_pop(&link->failed)))
         complete(request, NULL);
     uv_idle_stop(idle);
 }
 
 static void fail_later(struct redis_link *link, struct request *request)
 {
-    list_push(&link->failed, request);
+    request_list_push(&link->failed, request);
     if (!uv_is_closing((uv_handle_t *)&link->fail))
         uv_idle_start(&link->fail, on_fail);
-}
-
-static void park(struct redis_link *link, struct request *request)
-{
-    list_push(&link->parked, request);
-}
-
-// As much as the window has room for. Transmitting may find the connection broken, which parks again.
-static void fill_resend_window(struct redis_link *link)
-{
-    while (link->state == LINK_UP && link->parked.first &&
-           link->resent_count < link->resend_window && link->resent_bytes < RESEND_WINDOW_BYTES) {
-        struct request *request = list_pop(&link->parked);
-        request->is_resent = true;
-        link->resent_count++;
-        link->resent_bytes += request->bytes;
-        if (!transmit(link, request))
-            return;
-    }
-}
-
-void redis_link_resend_parked(struct redis_link *link)
-{
-    link->resend_window = RESEND_WINDOW_FIRST;
-    uv_timer_stop(&link->resend);
-    fill_resend_window(link);
-}
-
-static void on_resend(uv_timer_t *timer)
-{
-    redis_link_resend_parked(timer->data);
-}
-
-static void leave_resend_window(struct redis_link *link, struct request *request)
-{
-    if (!request->is_resent)
-        return;
-    request->is_resent = false;
-    link->resent_count--;
-    link->resent_bytes -= request->bytes;
-}
-
-// Refused for now: this one waits behind the others, and all of them for a while that grows.
-static void pause_resending(struct redis_link *link)
-{
-    if (link->state != LINK_UP || uv_is_active((uv_handle_t *)&link->resend))
-        return;
-    int64_t pause_ms = link->resend_pause_ms ? link->resend_pause_ms * 2 : RESEND_PAUSE_FIRST_MS;
-    link->resend_pause_ms = pause_ms < RESEND_PAUSE_LAST_MS ? pause_ms : RESEND_PAUSE_LAST_MS;
-    // Half fixed, half random, as in redis_link_wait_to_reconnect.
-    uint64_t half = (uint64_t)link->resend_pause_ms / 2;
-    uv_timer_start(&link->resend, on_resend, half + random_next(&link->random_state) % (half + 1),
-                   0);
-}
-
-// A final answer to one that had waited: the next ones may go.
-static void go_on_resending(struct redis_link *link)
-{
-    link->resend_pause_ms = 0;
-    if (link->resend_window < RESEND_WINDOW_LAST)
-        link->resend_window++;
-    if (!uv_is_active((uv_handle_t *)&link->resend))
-        fill_resend_window(link);
 }
 
 // ---- deadlines
@@ -213,7 +138,7 @@ static bool evaluate_unknown_script(struct redis_link *link, struct request *req
         return false;
     request->was_evaluated = true;
     redis_command_use_eval(request->command);
-    transmit(link, request);
+    redis_link_transmit(link, request);
     return true;
 }
 
@@ -232,21 +157,21 @@ static void judge_reply(struct redis_link *link, struct request *request, redis_
 {
     bool is_again = !reply || redis_reply_is_transient(reply);
     bool was_resent = request->is_resent;
-    leave_resend_window(link, request);
+    redis_link_leave_window(link, request);
     // BUSYGROUP: the group to be created is there already, which is what was wanted.
     if (reply && redis_reply_is_error(reply) && !redis_reply_has_code(reply, "BUSYGROUP"))
         metrics_add(METRIC_REDIS_ERRORS, 1);
     if (request->is_reliable && is_again && link->state != LINK_CLOSING) {
-        park(link, request);
+        redis_link_park(link, request);
         if (reply) {
             tell_refusal(link, reply);
-            pause_resending(link);
+            redis_link_pause_resending(link);
         }
         return;
     }
     complete(request, reply);
     if (was_resent && !is_again)
-        go_on_resending(link);
+        redis_link_go_on_resending(link);
 }
 
 static void on_reply(redisAsyncContext *context, void *data, void *privdata)
@@ -258,7 +183,7 @@ static void on_reply(redisAsyncContext *context, void *data, void *privdata)
     // After a failover the address may lead to the new master: ask again.
     bool is_replica = redis_reply_has_code(reply, "READONLY");
     link->last_reply_ms = uv_now(link->loop);
-    list_remove(&link->sent, request);
+    request_list_remove(&link->sent, request);
     if (!evaluate_unknown_script(link, request, reply)) { // else it hasn't run yet
         if (reply)
             FAULT_POINT_COMMAND(request->command, "after_reply");
@@ -268,8 +193,7 @@ static void on_reply(redisAsyncContext *context, void *data, void *privdata)
         redis_link_drop(link, "READONLY: connected to a replica");
 }
 
-// False when the connection is being torn down: its end is about to be reported.
-static bool transmit(struct redis_link *link, struct request *request)
+bool redis_link_transmit(struct redis_link *link, struct request *request)
 {
     FAULT_POINT_COMMAND(request->command, "before_send");
     struct span wire = redis_command_wire(request->command);
@@ -277,13 +201,13 @@ static bool transmit(struct redis_link *link, struct request *request)
     request->deadline_mono_ms =
         clock_mono_ms() + link->command_timeout_ms + request->extra_timeout_ms;
     bool is_first = !link->sent.first;
-    list_push(&link->sent, request);
+    request_list_push(&link->sent, request);
     if (redisAsyncFormattedCommand(link->context, on_reply, request, wire.data, wire.size) !=
         REDIS_OK) {
-        list_remove(&link->sent, request);
-        leave_resend_window(link, request);
+        request_list_remove(&link->sent, request);
+        redis_link_leave_window(link, request);
         if (request->is_patient)
-            park(link, request);
+            redis_link_park(link, request);
         else
             fail_later(link, request);
         return false;
@@ -316,7 +240,7 @@ void redis_link_send(struct redis_link *link, struct redis_command **command,
     if (link->state != LINK_UP || redis_command_is_spoiled(request->command))
         fail_later(link, request);
     else
-        transmit(link, request);
+        redis_link_transmit(link, request);
 }
 
 static void send_when_up(struct redis_link *link, struct request *request)
@@ -326,11 +250,11 @@ static void send_when_up(struct redis_link *link, struct request *request)
     link->backlog_count++;
     add_backlog_bytes(link, (int64_t)request->bytes);
     if (link->state == LINK_UP)
-        transmit(link, request);
+        redis_link_transmit(link, request);
     else if (link->state == LINK_CLOSING)
         fail_later(link, request);
     else
-        park(link, request);
+        redis_link_park(link, request);
 }
 
 void redis_link_send_once(struct redis_link *link, struct redis_command **command)
@@ -381,7 +305,8 @@ static void on_handle_closed(uv_handle_t *handle)
     if (--link->open_handles > 0)
         return;
     struct request *request;
-    while ((request = list_pop(&link->parked)) || (request = list_pop(&link->failed)))
+    while ((request = request_list_pop(&link->parked)) ||
+           (request = request_list_pop(&link->failed)))
         complete(request, NULL);
     assert(!link->sent.first);
     if (link->on_closed)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared by redis_link.c (requests) and redis_link_connect.c (the connection), by nobody else.
+// Shared by redis_link.c (requests), redis_link_connect.c (the connection) and redis_link_resend.c (when what is parked
+// goes out), by nobody else.
 #ifndef PETREL_REDIS_LINK_INTERNAL_H
 #define PETREL_REDIS_LINK_INTERNAL_H
 
@@ -73,8 +74,17 @@ struct redis_link {
     void *closed_arg;
 };
 
-// redis_link_connect.c: before the first try.
-void redis_link_init_resolver(struct redis_link *link);
+// ---- redis_link.c
+void request_list_push(struct request_list *list, struct request *request); // at the end
+void request_list_remove(struct request_list *list, struct request *request);
+struct request *request_list_pop(struct request_list *list); // the first, or NULL
+// Sends one that is in no list. False when the connection is being torn down: its end is about to be reported.
+bool redis_link_transmit(struct redis_link *link, struct request *request);
+// The timer for the state: the connect deadline, or that of the oldest request.
+void redis_link_on_deadline(uv_timer_t *timer);
+
+// ---- redis_link_connect.c
+void redis_link_init_resolver(struct redis_link *link); // before the first try
 // Tries now; what follows is the state machine in redis_link.c's head.
 void redis_link_connect_now(struct redis_link *link);
 // Tries after the backoff.
@@ -82,9 +92,16 @@ void redis_link_wait_to_reconnect(struct redis_link *link);
 // Ends the connection, because of `why`, and plans the next try. Requests outstanding end or are parked.
 void redis_link_drop(struct redis_link *link, const char *why);
 
-// redis_link.c: the connection is ready: sends what is parked, a window at a time.
+// ---- redis_link_resend.c
+// One that is in no list waits until it may be sent (again).
+void redis_link_park(struct redis_link *link, struct request *request);
+// The connection is ready: sends what is parked, a window at a time.
 void redis_link_resend_parked(struct redis_link *link);
-// The timer for the state: the connect deadline, or that of the oldest request.
-void redis_link_on_deadline(uv_timer_t *timer);
+// It is in `sent` no more.
+void redis_link_leave_window(struct redis_link *link, struct request *request);
+// Refused for now: that one waits behind the others, and all of them for a while that grows.
+void redis_link_pause_resending(struct redis_link *link);
+// A final answer to one that had waited: the next ones may go.
+void redis_link_go_on_resending(struct redis_link *link);
 
 #endif

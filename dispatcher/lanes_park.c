@@ -15,6 +15,8 @@
 enum {
     CALLS_AT_ONCE = 2,  // that Redis hasn't answered
     PARKS_PER_CALL = 8, // each takes Redis some 10 microseconds, in which it answers nobody
+    // Of bodies in a call of several: they take Redis time too, and a command has its bound (redis_command.c).
+    BYTES_PER_CALL = 256 * 1024,
 };
 
 static void on_parked(void *arg, struct delivery *delivery, const struct ledger_answer *answer)
@@ -89,11 +91,12 @@ static struct delivery *take_leaving(struct lane *lane)
     return delivery;
 }
 
-// The next that can go in one call with the one taken last.
-static bool goes_along(const struct lane *lane, const struct delivery *last)
+// The next one can go in one call with those taken before: `last`, and so many bytes in all.
+static bool goes_along(const struct lane *lane, const struct delivery *last, size_t bytes)
 {
     const struct delivery *next = lane->leaving_first;
-    return next && next->event->shard == last->event->shard && next->origin == last->origin &&
+    return next && bytes + next->event->body_size <= BYTES_PER_CALL &&
+           next->event->shard == last->event->shard && next->origin == last->origin &&
            next->subscription->is_ordered == last->subscription->is_ordered &&
            event_is_entry_before(last->event->entry_id, next->event->entry_id);
 }
@@ -102,11 +105,12 @@ static void park_next(struct lanes *lanes)
 {
     struct lane *lane = leaving_lanes_take(lanes);
     struct delivery *some[PARKS_PER_CALL];
-    size_t count = 0;
+    size_t count = 0, bytes = 0;
     do {
         some[count] = take_leaving(lane);
-        some[count++]->ends_call = false;
-    } while (count < PARKS_PER_CALL && goes_along(lane, some[count - 1]));
+        some[count]->ends_call = false;
+        bytes += some[count++]->event->body_size;
+    } while (count < PARKS_PER_CALL && goes_along(lane, some[count - 1], bytes));
     if (lane->leaving_first)
         leaving_lanes_add(lanes, lane);
     some[count - 1]->ends_call = true;

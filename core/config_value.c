@@ -29,12 +29,22 @@ __attribute__((format(printf, 2, 3))) static bool refuse(char rule[CONFIG_RULE_S
 
 // ---- texts
 
-static bool set_text(char **field, struct span text, char rule[CONFIG_RULE_SIZE])
+static void free_text(const struct config_entry *entry, char **field)
+{
+    bool is_secret = entry->type == CONFIG_REDIS_URL || entry->type == CONFIG_KEY;
+    if (*field && is_secret)
+        explicit_bzero(*field, strlen(*field));
+    free(*field);
+    *field = NULL;
+}
+
+static bool set_text(const struct config_entry *entry, struct span text, char **field,
+                     char rule[CONFIG_RULE_SIZE])
 {
     char *copy = span_duplicate(text);
     if (!copy)
         return refuse(rule, "expected enough memory");
-    free(*field);
+    free_text(entry, field);
     *field = copy;
     return true;
 }
@@ -120,7 +130,7 @@ static bool parse_text(const struct config_entry *entry, struct span text, char 
                   refuse(rule, "expected 1 to 64 characters of A-Z a-z 0-9 _ . -");
     else
         is_good = check_length(entry, text, rule);
-    return is_good && set_text(field, text, rule);
+    return is_good && set_text(entry, text, field, rule);
 }
 
 // ---- numbers
@@ -332,17 +342,13 @@ void config_free_value(const struct config_entry *entry, struct config *config)
 {
     void *field = field_of(entry, config);
     switch (entry->type) {
-    case CONFIG_REDIS_URL:
-    case CONFIG_KEY:
-        if (*(char **)field)
-            explicit_bzero(*(char **)field, strlen(*(char **)field));
-        free(*(char **)field);
-        return;
     case CONFIG_TEXT:
+    case CONFIG_REDIS_URL:
     case CONFIG_NAMESPACE:
     case CONFIG_LISTEN:
     case CONFIG_PROXY:
-        free(*(char **)field);
+    case CONFIG_KEY:
+        free_text(entry, field);
         return;
     case CONFIG_NETWORKS:
         network_list_fini(field);

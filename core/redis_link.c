@@ -311,7 +311,7 @@ static void on_handle_closed(uv_handle_t *handle)
     assert(!link->sent.first);
     if (link->on_closed)
         link->on_closed(link->closed_arg);
-    memset(&link->url, 0, sizeof link->url); // holds the password
+    explicit_bzero(&link->url, sizeof link->url); // holds the password
     free(link);
 }
 

@@ -3,8 +3,10 @@
 // stands aside for sanitizers, which replace the allocator themselves.
 #include <malloc.h>
 #include <stdlib.h>
+#include <uv.h>
 
-#include "petrel/redis_command.h"
+#include "petrel/config.h"
+#include "petrel/redis_link.h"
 #include "subscription_fixture.h"
 #include "unit.h"
 
@@ -19,8 +21,11 @@ void __libc_free(void *memory);
 #define HEADER_VALUE "Bearer hdr-5e1f0c7a"
 #define RING "k " KEY_BASE64 "\n"
 
+#define PASSWORD "pw-77d0f1e9c2"
+
 static const char *const texts[] = {"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "hdr-5e1f0c7a",
-                                    "QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8", KEY_BYTES};
+                                    "QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8", KEY_BYTES,
+                                    PASSWORD};
 static struct secret secret; // its bytes, too
 static bool is_watching;
 static int found;
@@ -164,6 +169,41 @@ TEST(nothing_secret_is_freed)
     CHECK_INT(watch(read_ring), 0);
     CHECK_INT(watch(live_a_life), 0);
     CHECK_INT(watch(drop_ring), 0);
+}
+
+static void open_and_close_link(void)
+{
+    char error[REDIS_URL_ERROR_SIZE];
+    struct redis_url url;
+    uv_loop_t loop;
+    CHECK(redis_url_parse(SPAN("redis://:" PASSWORD "@127.0.0.1"), &url, error));
+    uv_loop_init(&loop);
+    struct redis_link_options options = {.url = &url, .name = "test", .command_timeout_ms = 1000};
+    struct redis_link *link = redis_link_create(&loop, &options);
+    CHECK(link);
+    redis_link_close(link, NULL, NULL); // before it has connected
+    uv_run(&loop, UV_RUN_DEFAULT);
+    CHECK_INT(uv_loop_close(&loop), 0);
+    explicit_bzero(&url, sizeof url);
+}
+
+static void load_settings(void)
+{
+    char flag[] = "--redis-url", value[] = "redis://:" PASSWORD "@h";
+    char proxy[] = "--proxy-user", user[] = "name:" PASSWORD;
+    char *words[] = {flag, value, proxy, user, NULL};
+    int count = 4;
+    char error[CONFIG_ERROR_SIZE];
+    setenv("PETREL_REDIS_URL", "redis://:" PASSWORD "@other", 1);
+    struct config *config = config_load(&count, words, error);
+    CHECK(config);
+    config_destroy(&config);
+}
+
+TEST(no_password_is_freed)
+{
+    CHECK_INT(watch(open_and_close_link), 0);
+    CHECK_INT(watch(load_settings), 0);
 }
 
 #else

@@ -4,7 +4,6 @@
 #include "petrel/clock.h"
 #include "petrel/json.h"
 #include "routes.h"
-#include "views.h"
 
 enum { STRING_MAX_BYTES = STORE_CURSOR_SIZE };
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is done to a subscription by POST below its id, and the one place that shows its secrets.
-#include <string.h>
-
 #include "body.h"
 #include "petrel/timestamp.h"
 #include "routes.h"

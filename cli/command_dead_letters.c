@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `petrel dead-letters`: the group, and its commands that change something: redrive and rm, by id or by filter.
 #include <stdio.h>
-#include <string.h>
 
 #include "dead_letters.h"
 #include "input.h"

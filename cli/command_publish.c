@@ -6,7 +6,6 @@
 
 #include "command.h"
 #include "input.h"
-#include "petrel/json.h"
 #include "session.h"
 #include "terminal.h"
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "subscriptions.h"
-#include "terminal.h"
 
 static const struct option json_options[] = {
     {.name = "--json", .meaning = "print the subscription as the API gives it"},

@@ -4,7 +4,6 @@
 
 #include "command.h"
 #include "petrel/clock.h"
-#include "petrel/json.h"
 #include "terminal.h"
 #include "verifier.h"
 

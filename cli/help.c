@@ -4,7 +4,6 @@
 #include "help.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "terminal.h"
 

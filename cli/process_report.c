@@ -2,7 +2,6 @@
 // What a running petrel says of itself when it is ready. Keys are never shown, only where they are.
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tables for people: all rows are kept until the widths are known. Scripts use --json instead.
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "terminal.h"
 

@@ -4,7 +4,6 @@
 #include "config_table.h"
 
 #include <assert.h>
-#include <string.h>
 
 // As they are shown.
 static const struct config_table *const tables[] = {

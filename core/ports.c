@@ -3,7 +3,6 @@
 #include "petrel/ports.h"
 
 #include <stdio.h>
-#include <string.h>
 
 enum { SHOWN_SIZE = 32 };
 

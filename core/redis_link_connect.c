@@ -3,7 +3,6 @@
 // with jittered backoff. The states are drawn in redis_link.c.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "petrel/clock.h"

@@ -5,7 +5,6 @@
 
 #include <hiredis/hiredis.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "petrel/clock.h"
 #include "redis_tls.h"

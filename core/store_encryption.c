@@ -6,7 +6,6 @@
 // another's change; what others changed meanwhile is read again. Instances learn of each through `changes` and find that
 // only the bytes differ.
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #include "petrel/clock.h"

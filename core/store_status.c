@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The state of the whole: how much work there is, and whether Redis keeps its promises.
-#include <stdlib.h>
 #include <string.h>
 
 #include "petrel/clock.h"

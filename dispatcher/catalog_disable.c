@@ -6,7 +6,6 @@
 //    └─────────────────────────────────────────────────────────────────────────────┘
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "catalog_internal.h"
 #include "own_events.h"

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "dispatcher_internal.h"
-#include "petrel/clock.h"
 #include "petrel/fault_point.h"
 #include "petrel/log.h"
 #include "petrel/random.h"

@@ -14,7 +14,6 @@
 #include "lanes.h"
 #include "petrel/clock.h"
 #include "petrel/log.h"
-#include "petrel/metrics.h"
 #include "worker.h"
 
 enum {

@@ -9,7 +9,6 @@
 #include "intake_internal.h"
 #include "petrel/clock.h"
 #include "petrel/log.h"
-#include "petrel/metrics.h"
 #include "worker.h"
 
 enum {

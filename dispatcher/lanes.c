@@ -11,7 +11,6 @@
 #include "claims.h"
 #include "lanes_internal.h"
 #include "petrel/clock.h"
-#include "petrel/metrics.h"
 #include "worker.h"
 
 enum {

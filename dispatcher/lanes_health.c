@@ -7,13 +7,9 @@
 // Successes straight from the stream write nothing to Redis. They are told with the next failure's report; alone only
 // when Redis counts failures (the count is to start anew), and once a minute, as a sign of life.
 #include <assert.h>
-#include <stdlib.h>
 
-#include "claims.h"
 #include "lanes_internal.h"
 #include "petrel/clock.h"
-#include "petrel/log.h"
-#include "petrel/metrics.h"
 #include "worker.h"
 
 enum { SIGN_OF_LIFE_MS = 60000 };

@@ -3,12 +3,8 @@
 // at a time, while everything else goes on: a flood of one subscription in the stream is read past quickly, and neither
 // Redis nor this thread is busy with it for long when another's event comes. What must leave now (a drain, a freeze)
 // doesn't wait for its turn.
-#include <assert.h>
-
-#include "claims.h"
 #include "intake.h"
 #include "lanes_internal.h"
-#include "petrel/clock.h"
 #include "petrel/metrics.h"
 #include "worker.h"
 

@@ -3,7 +3,7 @@
 // it could start, gets what the bucket has, and asks again when the next one is due; what is limited waits, in memory
 // or in its queue, and burns no attempt. Asking costs one command per grant, for limited subscriptions only; sharing
 // the rate by the number of instances instead would cost nothing, but is wrong whenever the load isn't spread evenly.
-#include <stdlib.h>
+#include <stdio.h>
 
 #include "lanes_internal.h"
 #include "petrel/clock.h"
@@ -97,19 +97,18 @@ static void on_granted(void *arg, redis_reply *reply)
 }
 
 // What could be started with them: no more is taken from the fleet's bucket than is used soon.
-static uint32_t wanted(const struct lanes *lanes, const struct lane *lane)
+static uint32_t wanted(const struct lane *lane)
 {
     uint32_t limit = limiter_limit(&lane->limiter, lane->cap);
     uint32_t used = lane_in_flight(lane) + lane->promised;
     uint32_t room = used < limit ? limit - used : 0;
     uint32_t work = lane->backlog_shards ? AT_ONCE_MAX : lane->waiting + 1;
-    (void)lanes;
     return room < work ? room : work;
 }
 
 static void ask(struct lanes *lanes, struct lane *lane)
 {
-    uint32_t count = wanted(lanes, lane);
+    uint32_t count = wanted(lane);
     if (lane->is_asking || lane->tokens || count == 0 || lanes->is_draining ||
         lane->rate_per_second <= 0)
         return;

@@ -9,7 +9,6 @@
 //
 // Invariants: a claimed one in the list holds the slot promised to its claim; the idle handle runs whenever something
 // has been started in this turn, or is left for the next.
-#include "claims.h"
 #include "lanes_internal.h"
 #include "petrel/clock.h"
 #include "worker.h"

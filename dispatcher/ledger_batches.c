@@ -8,7 +8,6 @@
 #include <uthash.h>
 
 #include "ledger_internal.h"
-#include "worker.h"
 
 enum { FINISH_AT_MOST = 32 };
 

@@ -5,10 +5,7 @@
 #include "petrel/clock.h"
 #include "worker.h"
 
-enum {
-    LOOK_AT_MOST = 64,   // subscriptions per look
-    IDLE_LOOK_MS = 2000, // what other instances park is found within this
-};
+enum { LOOK_AT_MOST = 64 }; // subscriptions per look
 
 static void look(struct watched_shard *shard);
 
@@ -48,7 +45,7 @@ static void on_looked(void *arg, redis_reply *reply)
     shard->is_looking = false;
     claims->unanswered--;
     if (!redis_reply_is_ok(reply)) {
-        claims_look_in(shard, IDLE_LOOK_MS);
+        claims_look_in(shard, DUE_ROUND_MS);
         return;
     }
     claims_note_answer(claims);
@@ -58,10 +55,10 @@ static void on_looked(void *arg, redis_reply *reply)
     int64_t wait_ms = redis_reply_int(redis_reply_at(reply, 1));
     if (count >= LOOK_AT_MOST + 2)
         wait_ms = 0;
-    if (wait_ms < 0 || wait_ms > IDLE_LOOK_MS)
-        wait_ms = IDLE_LOOK_MS;
+    if (wait_ms < 0 || wait_ms > DUE_ROUND_MS)
+        wait_ms = DUE_ROUND_MS;
     // A hint that came during the look may be earlier.
-    int64_t hinted_ms = shard->hinted_ms ? shard->hinted_ms - clock_mono_ms() : IDLE_LOOK_MS;
+    int64_t hinted_ms = shard->hinted_ms ? shard->hinted_ms - clock_mono_ms() : DUE_ROUND_MS;
     shard->hinted_ms = 0;
     if (hinted_ms < wait_ms)
         wait_ms = hinted_ms > 0 ? hinted_ms : 0;

@@ -29,7 +29,7 @@ struct dispatcher {
     struct catalog *catalog;
     struct bulletin *bulletin;
     struct snapshot *snapshot; // the newest; NULL before the first
-    uv_timer_t beat_timer;     // ticks once a second
+    uv_timer_t beat_timer;     // ticks once a second, or six times to an instance_timeout
     uv_timer_t drain_timer;    // the last resort of a drain
     // fleet.c
     int64_t beating_since_ms; // mono; since when heartbeats have gone out without a gap; 0: not yet

@@ -26,7 +26,9 @@ enum {
     REDIS_BLOCK_FOR_CHANGES_MS = 5000,
     // At rest are those that have had nothing to do for this long.
     REST_AFTER_MS = 5000,
-    // Lease of a claimed delivery, and how often it is renewed while its attempt runs: three renewals may be
+    // How often the watcher of a shard looks for what is due, unasked: what other instances park is found within this.
+    DUE_ROUND_MS = 2000,
+    // Lease of a claimed delivery, and how often it is renewed while its attempt runs: two renewals may be
     // missed. Short, so that a dead instance's deliveries are due again within seconds.
     LEASE_MS = 6000,
     LEASE_RENEW_MS = 2000,
@@ -66,7 +68,7 @@ enum mail_kind {
     MAIL_STOP,
     // to the supervisor
     MAIL_DISABLE, // struct note: disable subscription `text`, because of `reason`
-    MAIL_REAPED,  // struct note: consumer `text` of `shard` is gone
+    MAIL_REAPED, // struct note: the takeover from consumer `text` of `shard` has ended; it is gone, or not yet
     MAIL_DRAINED,
     MAIL_STOPPED,
 };
@@ -84,6 +86,7 @@ struct note {
     struct mail mail;
     uint32_t shard;
     int64_t delay_ms;
+    bool is_gone;
     struct snapshot *snapshot;
     struct guard *guard;
     const char *reason; // static

@@ -15,9 +15,10 @@
 #include "worker.h"
 
 enum {
-    LOOK_ROUND_EVERY = 5, // heartbeats between looks for consumers of instances nobody knows
-    // Seconds between heartbeats, and between looks at Redis's memory and past, while there is nothing to do. A third of
-    // instance_timeout: two heartbeats may be lost.
+    LIVE_MAX_BYTES = 1 << 20, // of instances' names: ten thousand
+    LOOK_ROUND_EVERY = 5,     // heartbeats between looks for consumers of instances nobody knows
+    // Ticks between heartbeats, and between looks at Redis's memory and past, while there is nothing to do. There are six
+    // ticks or more to an instance_timeout, so two heartbeats may be lost.
     REST_BEAT_TICKS = 2,
     REST_KEEPER_TICKS = 16,
 };
@@ -81,10 +82,10 @@ void fleet_on_reaped(struct dispatcher *dispatcher, const struct note *note)
     struct reap_job *job = find_job(dispatcher, note->shard, note->text);
     if (job)
         job->is_used = false;
-    if (note->delay_ms != 0)
-        dispatcher->must_look = true;
-    else
+    if (note->is_gone)
         log_info("removed a dead instance's consumer", LOG_STR("consumer", note->text));
+    else
+        dispatcher->must_look = true;
 }
 
 // "<instance>:<worker>" → instance
@@ -100,7 +101,7 @@ static struct span instance_of(struct span consumer)
 struct look_round {
     struct dispatcher *dispatcher;
     uint32_t shard;
-    struct text live; // "\n<instance>\n…\n"
+    struct text live; // "<instance>\n…"
 };
 
 static bool is_live(const struct look_round *round, struct span instance)
@@ -134,20 +135,34 @@ static void on_consumers(void *arg, redis_reply *reply)
     free(round);
 }
 
+// NULL without memory for all of the living: those left out would be taken for dead.
+static struct look_round *round_create(struct dispatcher *dispatcher, uint32_t shard,
+                                       redis_reply *live)
+{
+    struct look_round *round = calloc(1, sizeof *round);
+    if (!round)
+        return NULL;
+    round->dispatcher = dispatcher;
+    round->shard = shard;
+    text_init(&round->live, LIVE_MAX_BYTES);
+    for (size_t i = 0; i < redis_reply_count(live); i++) {
+        text_append_span(&round->live, redis_reply_span(redis_reply_at(live, i)));
+        text_append_char(&round->live, '\n');
+    }
+    if (!round->live.failed)
+        return round;
+    text_fini(&round->live);
+    free(round);
+    return NULL;
+}
+
 static void look_round(struct dispatcher *dispatcher, redis_reply *live)
 {
     dispatcher->must_look = false;
     for (uint32_t shard = 0; shard < dispatcher->engine.keys.shards; shard++) {
-        struct look_round *round = calloc(1, sizeof *round);
+        struct look_round *round = round_create(dispatcher, shard, live);
         if (!round)
             return;
-        round->dispatcher = dispatcher;
-        round->shard = shard;
-        text_init(&round->live, 1 << 20);
-        for (size_t i = 0; i < redis_reply_count(live); i++) {
-            text_append_span(&round->live, redis_reply_span(redis_reply_at(live, i)));
-            text_append_char(&round->live, '\n');
-        }
         struct redis_command *command = redis_command_create("XINFO");
         redis_command_add_text(command, "CONSUMERS");
         fleet_add_key(dispatcher, command, shard, KEY_EVENTS);

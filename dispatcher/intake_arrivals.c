@@ -184,11 +184,10 @@ void intake_on_returned(struct intake *intake, struct delivery *delivery)
             arrival->has_record = true;
         break;
     }
-    if (must_note) {
+    if (must_note)
         keep_arrived(intake, arrival, delivery);
-    } else {
+    else
         delivery_destroy(&delivery);
-    }
     if (arrival->outstanding == 0)
         settle(intake, arrival);
     intake_spread_on_returned(intake);
@@ -197,7 +196,6 @@ void intake_on_returned(struct intake *intake, struct delivery *delivery)
 
 // ---- fanning out
 
-// subscriptions[0..count) are those that want the event; `settled` is the reply with those done before.
 static bool is_settled(redis_reply *settled, const char *subscription)
 {
     for (size_t i = 0; i < redis_reply_count(settled); i++)
@@ -206,6 +204,8 @@ static bool is_settled(redis_reply *settled, const char *subscription)
     return false;
 }
 
+// subscriptions[0..count) are those that want the event; `settled` is the reply with those done before. Returns how many
+// are left.
 static size_t keep_wanted(struct subscription **subscriptions, size_t count, redis_reply *settled)
 {
     size_t kept = 0;

@@ -15,9 +15,8 @@
 #include "worker.h"
 
 enum {
-    PART = 64, // deliveries: some milliseconds of a home's time
-    PAUSE_MS =
-        10, // so ten thousand have all left after a second and a half, whatever becomes of them
+    PART = 64,     // deliveries: some milliseconds of a home's time
+    PAUSE_MS = 10, // so ten thousand have left after a second and a half, whatever becomes of them
 };
 
 struct spread {
@@ -39,7 +38,7 @@ static void send_delivery(struct intake *intake, struct arrival *arrival,
     worker_send_home(intake->worker, delivery);
 }
 
-static void end(void)
+static void on_all_sent(void)
 {
     FAULT_POINT("event.after_fan_out");
 }
@@ -95,7 +94,7 @@ static void send_next(struct intake *intake)
         return;
     }
     free(spread);
-    end();
+    on_all_sent();
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -132,7 +131,7 @@ void intake_spread(struct intake *intake, struct arrival *arrival,
     }
     for (size_t i = 0; i < count; i++)
         send_delivery(intake, arrival, subscriptions[i]);
-    end();
+    on_all_sent();
 }
 
 void intake_spread_on_returned(struct intake *intake)

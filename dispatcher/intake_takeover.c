@@ -27,7 +27,7 @@ static void send_reap(struct reap *reap);
 static void end_reap(struct reap *reap, bool is_gone)
 {
     struct note *note = note_create(MAIL_REAPED, reap->shard, reap->consumer);
-    note->delay_ms = is_gone ? 0 : -1;
+    note->is_gone = is_gone;
     mailbox_post_one(reap->intake->worker->engine->supervisor, &note->mail);
     worker_check_drained(reap->intake->worker);
     free(reap);

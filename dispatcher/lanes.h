@@ -4,6 +4,7 @@
 // outcome. A lane takes at most its own share, whatever its subscriber does.
 //   lanes.c          the set of lanes; admission; what claims ask
 //   lanes_slots.c    who may use a slot: caps, the adaptive limit, the share kept for the healthy
+//   lanes_turns.c    what had to wait starts a few at a time
 //   lanes_wait.c     waiting in memory, the sweep
 //   lanes_park.c     to the queue without an attempt
 //   lanes_health.c   what the fleet knows of a subscriber: breaker, hold, news

@@ -8,8 +8,7 @@
 #include "outcome.h"
 
 enum {
-    RESPONSE_HEAD_MAX_BYTES =
-        64 * 1024, // whole heads, those of 1xx responses included, and trailers
+    RESPONSE_HEAD_MAX_BYTES = 64 * 1024, // all heads, those of 1xx responses and trailers too
     RESPONSE_BODY_MAX_BYTES = 64 * 1024,
 };
 

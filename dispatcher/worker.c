@@ -68,7 +68,7 @@ void worker_hint_due(struct worker *worker, uint32_t shard, int64_t delay_ms)
 {
     uint32_t watcher = engine_claimer(worker->engine, shard);
     // A later look than the watcher's own round needs no hint.
-    if (delay_ms > 2000 && watcher != worker->index)
+    if (delay_ms > DUE_ROUND_MS && watcher != worker->index)
         return;
     if (watcher == worker->index) {
         claims_on_hint(worker->claims, shard, delay_ms);

@@ -36,7 +36,7 @@ static const struct config_entry entries[] = {
         .default_text = "100000",
         .meaning =
             "Settled events kept in the stream of a shard, by count and, after a comma, by age "
-            "(100000,7d).",
+            "(100000,7d); fewer when Redis gets short of memory.",
     },
     {
         .key = "memory_watermark",

@@ -43,8 +43,15 @@ struct dispatcher {
     // keeper.c
     bool is_intake_paused;
     bool is_trimming[SHARDS_MAX];
-    int64_t waiting[SHARDS_MAX]; // what Redis held when it was last asked: entries not settled …
-    int64_t parked[SHARDS_MAX];  // … and parked deliveries
+    bool is_memory_short;
+    struct {
+        int64_t parked, delivered; // by then
+        uint32_t hold, hold_left;  // beats
+    } sip;
+    int64_t retained[SHARDS_MAX]; // entries of the past that may stay
+    int64_t entries[SHARDS_MAX];  // of the stream, after it was trimmed last
+    int64_t waiting[SHARDS_MAX];  // what Redis held when it was last asked: entries not settled …
+    int64_t parked[SHARDS_MAX];   // … and parked deliveries
     // the end
     uint32_t drained_count, stopped_count;
     uint32_t open_parts; // handles and connections not closed yet
@@ -64,7 +71,8 @@ void fleet_add_key(const struct dispatcher *dispatcher, struct redis_command *co
                    uint32_t shard, enum key_name name);
 
 // ---- keeper.c
-// Once a second while Redis answers and there is work: trims, and pauses the intake while Redis is nearly full.
+// Once a second while Redis answers and there is work: trims, more while Redis is short of memory, and pauses the intake while
+// it is nearly full.
 void keeper_on_beat(struct dispatcher *dispatcher);
 // Redis has lost what it held (FLUSHALL, started without its files), or only this instance, which others took for
 // dead: makes again what is ours to make. `is_all_lost`: tells what is known to be lost.

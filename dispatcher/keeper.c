@@ -5,6 +5,10 @@
 // Memory: what is read and can't be delivered at once is parked, which costs Redis more than the entry did. So above
 // memory_watermark nothing is read (producers can still add, up to Redis's own limit, and then get its error), while
 // deliveries go on and make room. It is read again a little below, so that it doesn't flutter.
+//
+// Before that the past gives way, a quarter of the stream each second: otherwise what nobody waits for any more would fill Redis,
+// and with everything delivered there would be nothing left that makes room. For the same reason a batch is read now and then
+// above the watermark, when it is the unread themselves that fill Redis: what is delivered of it makes room.
 #include <stdlib.h>
 
 #include "dispatcher_internal.h"
@@ -15,8 +19,12 @@
 
 enum {
     TRIM_AT_MOST = 10000, // entries per call: about a millisecond of Redis's time
-    // Percent of maxmemory below the watermark at which reading goes on.
-    MEMORY_SLACK = 2
+    // Percent of maxmemory below the watermark at which reading goes on …
+    MEMORY_SLACK = 2,
+    // … and from which on the past gives way.
+    MEMORY_EASE = 5,
+    PAST_PARTS = 4,
+    SIP_HOLD_MAX = 60, // beats
 };
 
 // ---- trimming
@@ -39,6 +47,7 @@ static void on_trimmed(void *arg, redis_reply *reply)
         return;
     dispatcher->waiting[shard] = redis_reply_int(redis_reply_at(reply, 2));
     dispatcher->parked[shard] = redis_reply_int(redis_reply_at(reply, 3));
+    dispatcher->entries[shard] = redis_reply_int(redis_reply_at(reply, 4));
     if (redis_reply_int(redis_reply_at(reply, 1)) == 1 && !dispatcher->is_draining)
         trim_shard(dispatcher, shard);
 }
@@ -58,22 +67,63 @@ static void trim_shard(struct dispatcher *dispatcher, uint32_t shard)
     fleet_add_key(dispatcher, command, shard, KEY_FLOOR);
     fleet_add_key(dispatcher, command, shard, KEY_TOTALS);
     redis_command_add_text(command, KEYS_GROUP);
-    redis_command_add_int(command, (int64_t)config->retain_events);
+    redis_command_add_int(command, dispatcher->retained[shard]);
     redis_command_add_int(command, config->retain_age_ms);
     redis_command_add_int(command, TRIM_AT_MOST);
     redis_link_send(dispatcher->commands, &command, 0, on_trimmed, trim);
 }
 
+static void choose_retained(struct dispatcher *dispatcher, uint32_t shard)
+{
+    int64_t entries = dispatcher->entries[shard];
+    int64_t less = entries - (entries + PAST_PARTS - 1) / PAST_PARTS;
+    dispatcher->retained[shard] = (int64_t)dispatcher->options.config->retain_events;
+    if (dispatcher->is_memory_short && dispatcher->retained[shard] > less)
+        dispatcher->retained[shard] = less;
+}
+
 // ---- memory
+
+static void post_to_workers(struct dispatcher *dispatcher, enum mail_kind kind)
+{
+    for (uint32_t i = 0; i < dispatcher->engine.worker_count; i++) {
+        struct note *note = note_create(kind, 0, "");
+        mailbox_post_one(&dispatcher->engine.workers[i]->inbox, &note->mail);
+    }
+}
 
 static void pause_intake(struct dispatcher *dispatcher, bool is_paused)
 {
     dispatcher->is_intake_paused = is_paused;
     metrics_add(METRIC_INTAKE_PAUSED, is_paused ? 1 : -1);
-    for (uint32_t i = 0; i < dispatcher->engine.worker_count; i++) {
-        struct note *note = note_create(is_paused ? MAIL_PAUSE : MAIL_RESUME, 0, "");
-        mailbox_post_one(&dispatcher->engine.workers[i]->inbox, &note->mail);
+    post_to_workers(dispatcher, is_paused ? MAIL_PAUSE : MAIL_RESUME);
+}
+
+// A batch per worker, unless more was parked since the last one than delivered: then after a while, twice as long each time.
+static void sip(struct dispatcher *dispatcher)
+{
+    int64_t parked = 0, delivered = metrics_read(METRIC_DELIVERIES_DELIVERED);
+    for (uint32_t shard = 0; shard < dispatcher->engine.keys.shards; shard++)
+        parked += dispatcher->parked[shard];
+    if (dispatcher->sip.hold_left > 0) {
+        dispatcher->sip.hold_left--;
+        return;
     }
+    int64_t more_delivered = delivered - dispatcher->sip.delivered;
+    bool fills = parked - dispatcher->sip.parked > more_delivered;
+    dispatcher->sip.parked = parked;
+    dispatcher->sip.delivered = delivered;
+    if (fills) {
+        uint32_t hold = 2 * dispatcher->sip.hold + 1;
+        dispatcher->sip.hold = hold < SIP_HOLD_MAX ? hold : SIP_HOLD_MAX;
+        dispatcher->sip.hold_left = dispatcher->sip.hold;
+        return;
+    }
+    if (more_delivered > 0)
+        dispatcher->sip.hold = 0;
+    // A worker that is told both reads once.
+    post_to_workers(dispatcher, MAIL_RESUME);
+    post_to_workers(dispatcher, MAIL_PAUSE);
 }
 
 static void on_memory(void *arg, redis_reply *reply)
@@ -85,6 +135,8 @@ static void on_memory(void *arg, redis_reply *reply)
         return;
     redis_info_read_memory(redis_reply_span(reply), &memory);
     int64_t percent = redis_memory_percent(&memory);
+    dispatcher->is_memory_short =
+        percent >= (watermark ? watermark : 100) - MEMORY_EASE && percent > 0;
     if (!dispatcher->is_intake_paused && watermark && percent >= watermark) {
         log_warn("Redis is nearly full: no new events are read until there is room",
                  LOG_INT("used_percent", percent), LOG_INT("memory_watermark", watermark),
@@ -93,6 +145,8 @@ static void on_memory(void *arg, redis_reply *reply)
     } else if (dispatcher->is_intake_paused && (percent < watermark - MEMORY_SLACK || percent == 0)) {
         log_info("Redis has room again: events are read", LOG_INT("used_percent", percent));
         pause_intake(dispatcher, false);
+    } else if (dispatcher->is_intake_paused) {
+        sip(dispatcher);
     }
 }
 
@@ -106,8 +160,10 @@ static void look_at_memory(struct dispatcher *dispatcher)
 void keeper_on_beat(struct dispatcher *dispatcher)
 {
     look_at_memory(dispatcher);
-    for (uint32_t shard = 0; shard < dispatcher->engine.keys.shards; shard++)
+    for (uint32_t shard = 0; shard < dispatcher->engine.keys.shards; shard++) {
+        choose_retained(dispatcher, shard);
         trim_shard(dispatcher, shard);
+    }
 }
 
 // ---- losses

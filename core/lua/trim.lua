@@ -3,7 +3,7 @@
 -- the floor: up to there all is settled (what group.lua makes a lost group from).
 -- KEYS: events, floor, totals
 -- ARGV: group, entries to retain, ms to retain (0: no bound by age), at most how many to remove in a call
--- Returns {removed, 1 when there may be more to remove now, unread and pending entries, parked deliveries}.
+-- Returns {removed, 1 when there may be more to remove now, unread and pending entries, parked deliveries, entries left}.
 -- Cost: O(removed), and removed is bounded, whatever the backlog; the caller comes again.
 --
 -- By count: while anything is pending or unread, whole nodes of the stream (100 entries) go that are older than it,
@@ -32,7 +32,7 @@ end
 
 local parked = tonumber(redis.call("HGET", KEYS[3], "parked") or "0")
 local groups = redis.pcall("XINFO", "GROUPS", KEYS[1])
-if groups.err or #groups == 0 then return { 0, 0, 0, parked } end
+if groups.err or #groups == 0 then return { 0, 0, 0, parked, 0 } end
 local info = redis.call("XINFO", "STREAM", KEYS[1])
 local last = field(info, "last-generated-id")
 
@@ -80,4 +80,4 @@ if retain_ms > 0 and has_more == 0 then
         removed = removed + redis.call("XTRIM", KEYS[1], "MINID", old)
     end
 end
-return { removed, has_more, waiting, parked }
+return { removed, has_more, waiting, parked, field(info, "length") - removed }

@@ -100,6 +100,16 @@ def test_outcomes_wait_until_a_full_redis_takes_them(start, redis_server, receiv
     assert repeats(receiver, "/sick") == 0 and repeats(receiver, "/good") == 0
 
 
+def test_the_past_gives_way_before_redis_is_full(start, redis_server, fast_receiver):
+    """Everything is delivered at once, several times what Redis can hold: nobody is refused for long, or waits."""
+    start(flags=[*RETRIES, "--memory-watermark", "80"]).api.subscribe(fast_receiver.url("/"))
+    limit(redis_server, 12 * 1024 * 1024)
+    with Producer(redis_server.client, pause_s=0.001, payload="x" * 8000) as producer:
+        wait_until(lambda: len(producer.accepted) >= 5000, 60, "producers go on")
+    wait_until(lambda: {entry.event for entry in list(fast_receiver.log)} >= set(producer.accepted), 30, "all are delivered")
+    assert redis_server.client.info("memory")["used_memory"] < redis_server.client.info("memory")["maxmemory"]
+
+
 @pytest.mark.smoke
 def test_the_past_is_trimmed_and_its_memory_returns(start, redis_server, receiver):
     petrel = start(flags=["--retain-events", "100"])

@@ -42,8 +42,7 @@ struct lane *lanes_find(struct lanes *lanes, struct subscription *subscription)
     lane->is_ordered = subscription->is_ordered;
     if (lane->is_ordered)
         lane->cap = 1;
-    lane->rate_per_second = subscription->rate_per_second;
-    lane->rate_burst = subscription->rate_burst;
+    lanes_rate_set(lanes, lane, subscription);
     lane->last_used_ms = clock_mono_ms();
     lanes_slots_init(lanes, lane, subscription);
     return lane;

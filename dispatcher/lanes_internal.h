@@ -124,6 +124,8 @@ void lanes_note_success(struct lanes *lanes, struct lane *lane, uint32_t shard);
 bool lanes_has_token(struct lanes *lanes, struct lane *lane);
 void lanes_use_token(struct lane *lane);
 void lanes_rate_init(struct lanes *lanes);
+// The subscription's limit; another one than before begins anew.
+void lanes_rate_set(struct lanes *lanes, struct lane *lane, const struct subscription *subscription);
 void lanes_rate_forget(struct lanes *lanes, struct lane *lane);
 
 // ---- lanes_census.c

@@ -73,6 +73,19 @@ void lanes_rate_forget(struct lanes *lanes, struct lane *lane)
     lane->is_thirsty = false;
 }
 
+void lanes_rate_set(struct lanes *lanes, struct lane *lane, const struct subscription *subscription)
+{
+    if (lane->rate_per_second == subscription->rate_per_second &&
+        lane->rate_burst == subscription->rate_burst)
+        return;
+    lane->rate_per_second = subscription->rate_per_second;
+    lane->rate_burst = subscription->rate_burst;
+    // When to ask next was computed from the old one.
+    lane->tokens = 0;
+    lane->ask_at_ms = 0;
+    lanes_rate_forget(lanes, lane);
+}
+
 // ---- asking
 
 static void on_granted(void *arg, redis_reply *reply)

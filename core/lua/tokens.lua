@@ -11,11 +11,15 @@ local interval = 1000000 / tonumber(ARGV[1])
 local burst, wanted = tonumber(ARGV[2]), tonumber(ARGV[3])
 local LATE_MAX = 100000 -- µs
 local late = math.min(interval / 2, LATE_MAX)
-local full_at = math.max(now - late, tonumber(redis.call("GET", KEYS[1]) or now))
+local noted = tonumber(redis.call("GET", KEYS[1]) or now)
+-- Never emptier than empty, whatever an earlier, slower limit or another clock has left behind.
+local full_at = math.max(now - late, math.min(now + burst * interval, noted))
 local free = math.floor((burst * interval - (full_at - now)) / interval + 0.000001)
 local granted = math.max(0, math.min(wanted, free))
 full_at = full_at + granted * interval
-if granted > 0 then
+if granted > 0 or full_at < noted then
+    -- Removed first: what is limited must be able to leave when Redis is full (see claim.lua).
+    redis.call("DEL", KEYS[1])
     redis.call("SET", KEYS[1], string.format("%.0f", full_at), "PX", math.ceil((full_at - now) / 1000) + 1000)
 end
 local wait = 0

@@ -51,3 +51,12 @@ def test_a_limit_that_is_lifted(start, fast_receiver, redis_server):
     wait_until(lambda: fast_receiver.log, 10, "the first")
     petrel.api.patch(f"/v1/subscriptions/{subscription['id']}", {"rate_limit": None})
     wait_until(lambda: len(fast_receiver.accepted()) == 100, 20, "all the others")
+
+
+def test_a_limit_that_is_raised_counts_at_once(start, fast_receiver, redis_server):
+    petrel = start()
+    subscription = petrel.api.subscribe(fast_receiver.url("/"), rate_limit={"per_second": 0.01, "burst": 1})
+    feed(redis_server, 50)
+    wait_until(lambda: fast_receiver.log, 10, "the first, and the next is due in 100 s")
+    petrel.api.patch(f"/v1/subscriptions/{subscription['id']}", {"rate_limit": {"per_second": 50, "burst": 5}})
+    wait_until(lambda: len(fast_receiver.accepted()) == 50, 20, "all the others")

@@ -73,6 +73,26 @@ TEST(tokens_of_a_slow_rate)
     CHECK(first_number(ASK("PTTL", "t:rate:s")) > 9000);
 }
 
+TEST(tokens_of_a_raised_rate_come_at_once)
+{
+    fresh();
+    CHECK_STR(word(tokens("0.001", "3", "3"), 0), "3"); // in debt for 50 minutes
+    const char *answer = tokens("50", "5", "1");
+    CHECK_STR(word(answer, 0), "0");
+    CHECK(first_number(word(answer, 1)) <= 20);
+    wait_ms(50);
+    CHECK_STR(word(tokens("50", "5", "1"), 0), "1");
+}
+
+TEST(tokens_are_granted_by_a_full_redis_too)
+{
+    fresh();
+    CHECK_STR(word(tokens("1000", "5", "1"), 0), "1");
+    become_full();
+    CHECK_STR(word(tokens("1000", "5", "1"), 0), "1");
+    become_roomy();
+}
+
 int main(void)
 {
     redis_server_start(&server);

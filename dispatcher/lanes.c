@@ -214,6 +214,7 @@ uint32_t lanes_promise(struct lanes *lanes, struct lane *lane, uint32_t at_most)
     if (slots > at_most)
         slots = at_most;
     lane->promised += slots;
+    lane->destination->promised += slots;
     lanes->promised += slots;
     if (lane->rate_per_second > 0)
         lane->tokens -= slots;
@@ -224,6 +225,7 @@ void lanes_give_back(struct lanes *lanes, struct lane *lane, uint32_t slots)
 {
     assert(lane->promised >= slots && lanes->promised >= slots);
     lane->promised -= slots;
+    lane->destination->promised -= slots;
     lanes->promised -= slots;
     if (lane->rate_per_second > 0)
         lane->tokens += slots;

@@ -15,6 +15,7 @@ struct destination {
     UT_hash_handle hh;
     uint64_t id;
     uint32_t in_flight; // attempts running
+    uint32_t promised;  // slots kept for claims of its lanes
     uint32_t lanes;     // that point here
 };
 

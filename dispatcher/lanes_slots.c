@@ -54,8 +54,8 @@ void lanes_slots_init(struct lanes *lanes, struct lane *lane,
     if (!lane->destination)
         limiter_init(&lane->limiter, FIRST_LIMIT);
     // What is under way was counted where it goes.
-    if (lane->destination &&
-        (lane->destination->id == subscription->destination || lane_in_flight(lane)))
+    if (lane->destination && (lane->destination->id == subscription->destination ||
+                              lane_in_flight(lane) || lane->promised))
         return;
     leave_destination(lanes, lane);
     lane->destination = find_destination(lanes, subscription->destination);
@@ -92,7 +92,7 @@ static uint32_t lane_left(const struct lanes *lanes, const struct lane *lane)
     uint32_t used = lane_in_flight(lane) + lane->promised;
     uint32_t there = lanes->worker->engine->config->max_destination_concurrency;
     return least(at_most(limiter_limit(&lane->limiter, lane->cap), used),
-                 at_most(there, lane->destination->in_flight));
+                 at_most(there, lane->destination->in_flight + lane->destination->promised));
 }
 
 bool lanes_has_slot(const struct lanes *lanes, const struct lane *lane)

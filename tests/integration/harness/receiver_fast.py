@@ -56,6 +56,7 @@ class _Connection(asyncio.Protocol):
             self._send(answer)
 
     def _send(self, answer):
+        self.receiver.on_send()
         if answer is None:
             self.transport.abort()
         elif not self.transport.is_closing():
@@ -67,6 +68,7 @@ class FastReceiver:
 
     def __init__(self, decide=lambda path, event: OK):
         self.decide = decide
+        self.on_send = lambda: None  # when an answer goes out
         self.delay_s = 0  # of each answer
         self.log = []  # of Entry
         self.connections = 0

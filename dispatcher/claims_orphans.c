@@ -133,9 +133,10 @@ static void on_existence(void *arg, redis_reply *reply)
     struct orphan_claim *claim = arg;
     claim->claims->unanswered--;
     bool is_gone = redis_reply_kind_of(reply) == REDIS_REPLY_IS_INTEGER && !redis_reply_int(reply);
-    if (is_gone && !claim->claims->is_stopped)
+    if (is_gone && !claim->claims->is_stopped) {
+        forget_health(claim);
         claim_orphans(claim);
-    else
+    } else {
         free(claim); // newer than our table: its news is on the way
 }
 
@@ -143,6 +144,19 @@ void claims_bury_orphans(struct claims *claims, uint32_t shard, const char *id,
                          struct subscription *subscription)
 {
     struct orphan_claim *claim = calloc(1, sizeof *claim);
+// An attempt that was under way when the subscription was deleted may have been noted by who didn't know yet.
+static void forget_health(const struct orphan_claim *claim)
+{
+    struct claims *claims = claim->claims;
+    struct redis_command *command = redis_command_create("UNLINK");
+    claims_add_key(claims, command, claim->shard, KEY_HEALTH, claim->id);
+    redis_link_send(claims->worker->commands, &command, 0, NULL, NULL);
+    command = redis_command_create("ZREM");
+    claims_add_key(claims, command, claim->shard, KEY_OPEN, "");
+    redis_command_add_text(command, claim->id);
+    redis_link_send(claims->worker->commands, &command, 0, NULL, NULL);
+}
+
     assert(claim);
     claim->claims = claims;
     claim->shard = shard;
@@ -151,6 +165,7 @@ void claims_bury_orphans(struct claims *claims, uint32_t shard, const char *id,
         claim->reason = "subscription_disabled";
         claim_orphans(claim);
         return;
+    }
     }
     claim->reason = "subscription_deleted";
     struct redis_command *command = redis_command_create("HEXISTS");

@@ -68,6 +68,9 @@ struct ledger_report lanes_report(struct lane *lane, const struct attempt_result
                                   int64_t hold_ms)
 {
     // Too many requests is an answer of a healthy subscriber: it holds back, it doesn't open the breaker.
+    // What was deleted meanwhile has no health any more.
+    if (!snapshot_find(lane->owner->worker->snapshot, lane->id))
+        return (struct ledger_report){.is_given = false};
     bool is_failure = !(result->error == ATTEMPT_OK && result->status == 429);
     struct ledger_report report = {
         .is_given = true,

@@ -136,6 +136,8 @@ static void settle_later(struct lanes *lanes, struct delivery *delivery, int64_t
     struct worker *worker = lanes->worker;
     struct subscription *current = snapshot_find(worker->snapshot, delivery->subscription_id);
     struct ledger_move move = {
+    if (!current)
+        delay_ms = 0; // deleted: it is to be buried
         .delivery = delivery,
         .delay_ms = delay_ms,
         .is_held = current && current->state == SUBSCRIPTION_PAUSED,

@@ -60,6 +60,7 @@ struct lane {
     uint64_t blocked_shards; // bit per shard: its breaker isn't closed; the queue decides
     int64_t hold_until_ms;   // mono; the subscriber asked to wait (Retry-After, 429, 503)
     uint32_t successes;      // since the last report to Redis
+    int64_t success_minute;  // in which the last of them was
     bool has_failures;       // Redis counts failures of it: the next success is to be told
     bool is_telling;
     int64_t told_ms;       // mono; when a success was told last

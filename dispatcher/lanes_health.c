@@ -4,8 +4,9 @@
 // to its own moves and from the news of others, to spare attempts that would be wrong. While a breaker isn't closed
 // fresh deliveries park, and the claim script lets through what may go.
 //
-// Successes straight from the stream write nothing to Redis. They are told with the next failure's report; alone only
-// when Redis counts failures (the count is to start anew), and once a minute, as a sign of life.
+// Successes are counted by Redis only as a share of the minute's attempts, so they are told with the next failure's report.
+// Those straight from the stream write nothing to Redis alone, but when Redis counts failures (the count is to start anew),
+// and once a minute, as a sign of life.
 #include <assert.h>
 
 #include "lanes_internal.h"
@@ -67,10 +68,10 @@ void lanes_on_news(struct lanes *lanes, const char *subscription_id, const struc
 struct ledger_report lanes_report(struct lane *lane, const struct attempt_result *result,
                                   int64_t hold_ms)
 {
-    // Too many requests is an answer of a healthy subscriber: it holds back, it doesn't open the breaker.
     // What was deleted meanwhile has no health any more.
     if (!snapshot_find(lane->owner->worker->snapshot, lane->id))
         return (struct ledger_report){.is_given = false};
+    // Too many requests is an answer of a healthy subscriber: it holds back, it doesn't open the breaker.
     bool is_failure = !(result->error == ATTEMPT_OK && result->status == 429);
     struct ledger_report report = {
         .is_given = true,
@@ -100,9 +101,19 @@ static void on_told(void *arg, const char *subscription, uint32_t shard,
     worker_check_drained(lanes->worker);
 }
 
+void lanes_count_success(struct lane *lane)
+{
+    int64_t minute = clock_wall_ms() / 60000;
+    // Of an earlier minute it only matters that there were some: they end the failures in a row.
+    if (minute != lane->success_minute && lane->successes > 1)
+        lane->successes = 1;
+    lane->success_minute = minute;
+    lane->successes++;
+}
+
 void lanes_note_success(struct lanes *lanes, struct lane *lane, uint32_t shard)
 {
-    lane->successes++;
+    lanes_count_success(lane);
     bool is_overdue = clock_mono_ms() - lane->told_ms >= SIGN_OF_LIFE_MS;
     if ((!lane->has_failures && !is_overdue) || lane->is_telling)
         return;

@@ -117,7 +117,9 @@ void lanes_hold(struct lanes *lanes, struct lane *lane, int64_t wait_ms);
 // What the move's script answered.
 void lanes_on_answer(struct lanes *lanes, const struct delivery *delivery,
                      const struct ledger_answer *answer);
-// A fresh delivery arrived: told to Redis if it has to know.
+// A delivery arrived: for the next report.
+void lanes_count_success(struct lane *lane);
+// The same of a fresh one: told to Redis if it has to know.
 void lanes_note_success(struct lanes *lanes, struct lane *lane, uint32_t shard);
 
 // ---- lanes_rate.c

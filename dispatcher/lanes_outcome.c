@@ -119,6 +119,7 @@ static void settle_arrived(struct lanes *lanes, struct lane *lane, struct delive
     struct worker *worker = lanes->worker;
     metrics_add(METRIC_DELIVERIES_DELIVERED, 1);
     if (delivery_is_claimed(delivery)) {
+        lanes_count_success(lane);
         lane->has_failures = false; // finish.lua sets the count back
         ledger_finish(worker->ledger, delivery, on_claimed_moved, lanes);
         return;
@@ -135,9 +136,9 @@ static void settle_later(struct lanes *lanes, struct delivery *delivery, int64_t
 {
     struct worker *worker = lanes->worker;
     struct subscription *current = snapshot_find(worker->snapshot, delivery->subscription_id);
-    struct ledger_move move = {
     if (!current)
         delay_ms = 0; // deleted: it is to be buried
+    struct ledger_move move = {
         .delivery = delivery,
         .delay_ms = delay_ms,
         .is_held = current && current->state == SUBSCRIPTION_PAUSED,

@@ -119,6 +119,23 @@ static bool fetch_event(const struct claim *claim, struct span event_id, struct 
     return true;
 }
 
+// Returns how many of the slots are used.
+static uint32_t take_claimed(const struct claim *claim, redis_reply *reply)
+{
+    uint32_t found = 0;
+    size_t count = redis_reply_count(reply);
+    if (redis_reply_int(redis_reply_at(reply, CLAIM_FLAGS)) & CLAIM_ARE_EXPIRED) {
+        struct claim_order order = {
+            .shard = claim->shard, .id = claim->subscription->id, .lease = claim->lease};
+        claims_bury_expired(claim->claims, &order, reply);
+        return 0;
+    }
+    for (size_t i = CLAIM_FIRST; i + 1 < count; i += 2)
+        found += fetch_event(claim, redis_reply_span(redis_reply_at(reply, i)),
+                             redis_reply_span(redis_reply_at(reply, i + 1)));
+    return found;
+}
+
 static void on_claimed(void *arg, redis_reply *reply)
 {
     struct claim *claim = arg;
@@ -127,16 +144,13 @@ static void on_claimed(void *arg, redis_reply *reply)
     claims->unanswered--;
     uint32_t found = 0;
     if (redis_reply_is_ok(reply)) {
-        size_t count = redis_reply_count(reply);
-        for (size_t i = CLAIM_FIRST; i + 1 < count; i += 2)
-            found += fetch_event(claim, redis_reply_span(redis_reply_at(reply, i)),
-                                 redis_reply_span(redis_reply_at(reply, i + 1)));
+        found = take_claimed(claim, reply);
         int64_t wait_ms = redis_reply_int(redis_reply_at(reply, 1));
         // An ordered one's next is due as soon as this one is settled.
         bool has_more = claim->lane->is_ordered ? found > 0 : found == claim->slots && wait_ms == 0;
         lanes_on_breaker(lanes, claim->lane, claim->shard,
                          breaker_parse_state(redis_reply_span(redis_reply_at(reply, 2))));
-        if (redis_reply_int(redis_reply_at(reply, 3)) == 1)
+        if (redis_reply_int(redis_reply_at(reply, CLAIM_FLAGS)) & CLAIM_HAS_CLOSED)
             metrics_add(METRIC_BREAKERS_TO_CLOSED, 1);
         lanes_on_claimed(lanes, claim->lane, claim->shard, has_more);
         if (wait_ms >= 0 && !has_more)

@@ -45,8 +45,9 @@ struct claim_order {
     const char *lease;
 };
 struct redis_command *claims_claim_command(struct claims *claims, const struct claim_order *order);
-// Of a claim script's reply: where the pairs of event id and state begin.
-enum { CLAIM_FIRST = 4 };
+// Of a claim script's reply: what else there is to say; where the pairs of event id and state begin.
+enum { CLAIM_FLAGS = 3, CLAIM_FIRST = 4 };
+enum { CLAIM_HAS_CLOSED = 1, CLAIM_ARE_EXPIRED = 2 };
 
 // ---- claims_watch.c
 // The next look at the shard's `due`.
@@ -68,6 +69,8 @@ void claims_held_drop(struct claims *claims);
 // `subscription` is NULL when this process doesn't know it.
 void claims_bury_orphans(struct claims *claims, uint32_t shard, const char *id,
                          struct subscription *subscription);
+// What a claim for a live subscription leased because it is too old.
+void claims_bury_expired(struct claims *claims, const struct claim_order *order, redis_reply *reply);
 // A leased delivery whose event's copy is gone: data loss, told as such. Takes the delivery.
 void claims_bury_lost(struct claims *claims, uint32_t shard, const char *event_id,
                       struct delivery *delivery);

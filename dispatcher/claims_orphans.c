@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Deliveries nobody will attempt: their subscription was deleted or disabled, or their event's copy is gone.
+// Deliveries nobody will attempt: their subscription was deleted or disabled, they are too old, or their event's copy is
+// gone.
 // They become dead letters, so that nothing vanishes and a person can redrive what deserves it.
 #include <assert.h>
 #include <stdlib.h>
@@ -99,11 +100,8 @@ static void fetch_event(const struct orphan_claim *claim, struct span event_id, 
     redis_link_send(claims->worker->commands, &command, 0, on_fetched, fetch);
 }
 
-static void on_claimed(void *arg, redis_reply *reply)
+static void bury_claimed(const struct orphan_claim *claim, redis_reply *reply)
 {
-    struct orphan_claim *claim = arg;
-    struct claims *claims = claim->claims;
-    claims->unanswered--;
     size_t count = redis_reply_count(reply);
     for (size_t i = CLAIM_FIRST; i + 1 < count; i += 2)
         fetch_event(claim, redis_reply_span(redis_reply_at(reply, i)),
@@ -111,10 +109,27 @@ static void on_claimed(void *arg, redis_reply *reply)
     if (count > CLAIM_FIRST)
         log_info("parked deliveries become dead letters", LOG_STR("subscription", claim->id),
                  LOG_STR("reason", claim->reason), LOG_INT("count", (count - CLAIM_FIRST) / 2));
+}
+
+static void on_claimed(void *arg, redis_reply *reply)
+{
+    struct orphan_claim *claim = arg;
+    struct claims *claims = claim->claims;
+    claims->unanswered--;
+    bury_claimed(claim, reply);
     // More may be due: look again at once, not at the next round.
-    if (count == CLAIM_FIRST + 2 * BATCH)
+    if (redis_reply_count(reply) == CLAIM_FIRST + 2 * BATCH)
         worker_hint_due(claims->worker, claim->shard, 0);
     free(claim);
+}
+
+void claims_bury_expired(struct claims *claims, const struct claim_order *order, redis_reply *reply)
+{
+    struct orphan_claim claim = {.claims = claims, .reason = "expired", .shard = order->shard};
+    span_copy(span_of(order->id), claim.id, sizeof claim.id);
+    span_copy(span_of(order->lease), claim.lease, sizeof claim.lease);
+    bury_claimed(&claim, reply);
+    metrics_add(METRIC_DELIVERIES_EXPIRED, (int64_t)(redis_reply_count(reply) - CLAIM_FIRST) / 2);
 }
 
 static void claim_orphans(struct orphan_claim *claim)
@@ -128,22 +143,6 @@ static void claim_orphans(struct orphan_claim *claim)
     redis_link_send(claims->worker->commands, &command, 0, on_claimed, claim);
 }
 
-static void on_existence(void *arg, redis_reply *reply)
-{
-    struct orphan_claim *claim = arg;
-    claim->claims->unanswered--;
-    bool is_gone = redis_reply_kind_of(reply) == REDIS_REPLY_IS_INTEGER && !redis_reply_int(reply);
-    if (is_gone && !claim->claims->is_stopped) {
-        forget_health(claim);
-        claim_orphans(claim);
-    } else {
-        free(claim); // newer than our table: its news is on the way
-}
-
-void claims_bury_orphans(struct claims *claims, uint32_t shard, const char *id,
-                         struct subscription *subscription)
-{
-    struct orphan_claim *claim = calloc(1, sizeof *claim);
 // An attempt that was under way when the subscription was deleted may have been noted by who didn't know yet.
 static void forget_health(const struct orphan_claim *claim)
 {
@@ -157,6 +156,23 @@ static void forget_health(const struct orphan_claim *claim)
     redis_link_send(claims->worker->commands, &command, 0, NULL, NULL);
 }
 
+static void on_existence(void *arg, redis_reply *reply)
+{
+    struct orphan_claim *claim = arg;
+    claim->claims->unanswered--;
+    bool is_gone = redis_reply_kind_of(reply) == REDIS_REPLY_IS_INTEGER && !redis_reply_int(reply);
+    if (is_gone && !claim->claims->is_stopped) {
+        forget_health(claim);
+        claim_orphans(claim);
+    } else {
+        free(claim); // newer than our table: its news is on the way
+    }
+}
+
+void claims_bury_orphans(struct claims *claims, uint32_t shard, const char *id,
+                         struct subscription *subscription)
+{
+    struct orphan_claim *claim = calloc(1, sizeof *claim);
     assert(claim);
     claim->claims = claims;
     claim->shard = shard;
@@ -165,7 +181,6 @@ static void forget_health(const struct orphan_claim *claim)
         claim->reason = "subscription_disabled";
         claim_orphans(claim);
         return;
-    }
     }
     claim->reason = "subscription_deleted";
     struct redis_command *command = redis_command_create("HEXISTS");

@@ -58,6 +58,13 @@ static void start_cut(struct lanes *lanes)
 
 // ---- what was claimed
 
+static void bury_expired(struct lanes *lanes, struct lane *lane, struct delivery *delivery)
+{
+    lanes_bury_expired(lanes, delivery);
+    // No attempt will end and have the slot filled again.
+    lanes_fill(lanes, lane);
+}
+
 static void attempt(struct lanes *lanes, struct delivery *delivery)
 {
     struct lane *lane = lanes_find(lanes, delivery->subscription);
@@ -68,7 +75,7 @@ static void attempt(struct lanes *lanes, struct delivery *delivery)
     if (lanes->is_draining || is_late)
         lanes_put_back(lanes, delivery);
     else if (delivery->born_ms && age_ms > lanes_max_age_ms(lanes, delivery->subscription))
-        lanes_bury_expired(lanes, delivery);
+        bury_expired(lanes, lane, delivery);
     else
         lanes_start(lanes, lane, delivery);
 }

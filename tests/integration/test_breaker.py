@@ -169,6 +169,85 @@ def test_failing_for_too_long_disables(start, receiver, xadd, redis_server):
     assert state()["disabled_reason"] == "failing_for_too_long"
 
 
+def test_resumed_after_that_it_has_its_time_again(start, receiver, xadd, redis_server):
+    petrel = start(flags=["--retry-schedule", ",".join(["100ms"] * 60), "--disable-after", "2s"])
+    receiver.script("/", lambda number: Answer(500))
+    subscription = petrel.api.subscribe(receiver.url("/"))
+    path = f"/v1/subscriptions/{subscription['id']}"
+    xadd(type="a", data="1")
+    wait_until(lambda: petrel.api.ok("GET", path)["state"] == "disabled", 20, "it is disabled")
+    wait_until(lambda: redis_server.totals().get("parked") == 0, 20, "nothing is parked")
+    petrel.api.ok("POST", path + "/resume")
+    attempts = receiver.count()
+    wait_until(lambda: xadd(type="a", data="2") and receiver.count() >= attempts + 3, 20, "more than one attempt again")
+    assert petrel.api.ok("GET", path)["state"] == "active"
+
+
+def test_a_dead_one_that_is_resumed_costs_probes_again(start, receiver, redis_server, xadd):
+    petrel = start(flags=["--retry-schedule", "1ms", *QUICK])
+    receiver.script("/", lambda number: Answer(500))
+    subscription = petrel.api.subscribe(receiver.url("/"))
+    path = f"/v1/subscriptions/{subscription['id']}"
+    petrel.api.ok("POST", path + "/pause")
+    wait_until(lambda: xadd(type="a", data="1") and redis_server.client.hlen(f"petrel:parked:{subscription['id']}") >= 60,
+               20, "60 are parked")
+    petrel.api.ok("POST", path + "/resume")
+    wait_until(lambda: is_open(redis_server, subscription), 10, "the breaker is open")
+    wait_until(lambda: int(health(redis_server, subscription)["interval"]) >= 1000, 20, "its interval grows")
+
+
+def test_few_failures_among_many_successes_of_a_queue_open_nothing(start, fast_receiver, redis_server):
+    # Nothing of an ordered subscription goes past its queue.
+    petrel = start(flags=["--retry-schedule", RETRIES, "--breaker-minimum", "20"])
+    requests = iter(range(10**9))
+    fast_receiver.decide = lambda path, event: status_line(500) if next(requests) % 10 == 9 else OK
+    subscription = petrel.api.subscribe(fast_receiver.url("/"), ordered=True)
+    pipe = redis_server.client.pipeline(transaction=False)
+    for number in range(500):
+        pipe.xadd("petrel:events", {"type": "a", "data": str(number)})
+    pipe.execute()
+    wait_until(lambda: len(fast_receiver.accepted()) == 500, 30, "all arrive")
+    assert redis_server.client.exists("petrel:breakers") == 0, "the breaker was never open"
+    # Within a minute, or on both sides of its end.
+    assert int(health(redis_server, subscription)["failed"]) <= 60
+
+
+def test_what_was_under_way_when_a_subscription_was_deleted_leaves_nothing_behind(start, receiver, xadd, redis_server):
+    petrel = start(flags=["--breaker-failures", "3"])
+    gate = threading.Event()
+    receiver.script("/", lambda number: Answer(500, gate=gate))
+    subscription = petrel.api.subscribe(receiver.url("/"))
+    path = f"/v1/subscriptions/{subscription['id']}"
+    for number in range(5):
+        xadd(type="a", data=str(number))
+    wait_until(lambda: petrel.api.ok("GET", path)["health"]["in_flight"] == 5, 10, "all are under way")
+    petrel.api.ok("DELETE", path)
+    wait_until(lambda: petrel.api.metric("petrel_table_subscriptions") == 0, 10, "the workers know")
+    gate.set()
+    # At once: not when the next attempt would have been.
+    letters = wait_until(lambda: len(i := petrel.api.items("/v1/dead-letters")) == 5 and i, 4, "all are dead letters")
+    assert {letter["reason"] for letter in letters} == {"subscription_deleted"}
+    left = redis_server.client.keys("petrel:health:*") + redis_server.client.keys("petrel:open")
+    assert left == [], "it counts as an open breaker of nobody's"
+
+
+def test_what_became_too_old_is_no_traffic_jam(start, fast_receiver, redis_server):
+    petrel = start(flags=["--max-age", "2s", "--retry-schedule", "100ms"])
+    subscription = petrel.api.subscribe(fast_receiver.url("/"))
+    path = f"/v1/subscriptions/{subscription['id']}"
+    petrel.api.ok("POST", path + "/pause")
+    pipe = redis_server.client.pipeline(transaction=False)
+    for number in range(1500):
+        pipe.xadd("petrel:events", {"type": "a", "data": str(number)})
+    pipe.execute()
+    sent = len(fast_receiver.log)  # before the pause was known
+    wait_until(lambda: redis_server.totals().get("parked", 0) >= 1500 - sent, 20, "all are parked")
+    stays(lambda: True, 2.5, "they become too old")
+    petrel.api.ok("POST", path + "/resume")
+    wait_until(lambda: redis_server.totals()["parked"] == 0, 10, "they are gone")
+    assert redis_server.totals()["dead"] >= 1500 - sent
+
+
 def test_recovery_is_an_event_of_its_own(start, receiver, xadd, redis_server):
     petrel = start(flags=["--retry-schedule", RETRIES, *QUICK])
     receiver.script("/sick", lambda number: Answer(500))

@@ -51,14 +51,32 @@ local function health_tell(names, state, ms)
     if state ~= "hold" then health_moves[#health_moves + 1] = state end
 end
 
+-- ±20 %, from the clock's microseconds: probes of many subscriptions spread.
+local function health_spread(interval, micros)
+    return math.floor(interval * (0.8 + 0.4 * (micros % 1000) / 999))
+end
+
 local function health_open(names, health, now, micros, interval)
-    -- ±20 %, from the clock's microseconds: probes of many subscriptions spread.
-    local wait = math.floor(interval * (0.8 + 0.4 * (micros % 1000) / 999))
+    local wait = health_spread(interval, micros)
     health.state, health.since, health.interval, health.probe_at = "open", now, interval, now + wait
     redis.call("HSET", names.health, "state", "open", "since", now, "interval", interval, "probe_at", now + wait)
     redis.call("HDEL", names.health, "probe", "probe_event", "stage", "stage_at", "used")
     redis.call("ZADD", names.open, now, names.subscription)
     health_tell(names, "open", wait)
+end
+
+-- Somebody says that the subscriber is well. A slow start only where it has something to be slow with, or where others
+-- take the breaker for open.
+local function health_resume(names, now, parked)
+    if redis.call("EXISTS", names.health) == 1 then
+        redis.call("HSET", names.health, "failures", 0, "total", 0, "failed", 0, "failing_since", 0)
+    end
+    if parked == 0 and not redis.call("HGET", names.health, "state") then return end
+    redis.call("HSET", names.health, "state", "half_open", "since", now, "stage", 0, "stage_at", now, "used", 0)
+    redis.call("HDEL", names.health, "interval", "probe_at", "probe", "probe_event")
+    redis.call("PEXPIRE", names.health, KEPT_MS)
+    redis.call("ZADD", names.open, -now, names.subscription)
+    health_tell(names, "half_open", 0)
 end
 
 local function health_close(names, health, now)
@@ -99,6 +117,9 @@ local function health_fail(names, report, policy_text, token)
         redis.call("HSET", names.health, "hold_until", health.hold_until)
         if is_news then health_tell(names, "hold", hold) end
     end
+    -- After a resume there was no interval yet.
+    local longer = math.min(policy.last, math.max(policy.first, health.interval * 2))
+    local is_probe = health.state == "open" and token ~= "" and token == health.probe
     if counts == "1" then
         if health.state == "closed" then
             local is_rate = health.total >= policy.minimum and health.failed * 100 >= policy.rate * health.total
@@ -107,11 +128,15 @@ local function health_fail(names, report, policy_text, token)
             end
         elseif health.state == "half_open" then
             if health.failures >= math.min(policy.failures, 2 ^ health.stage) then
-                health_open(names, health, now, micros, math.min(policy.last, health.interval * 2))
+                health_open(names, health, now, micros, longer)
             end
-        elseif token ~= "" and token == health.probe then
-            health_open(names, health, now, micros, math.min(policy.last, health.interval * 2))
+        elseif is_probe then
+            health_open(names, health, now, micros, longer)
         end
+    elseif is_probe then
+        -- "Too many requests" is no failure, but no success either: the next probe isn't due at once.
+        health.probe_at = now + health_spread(health.interval, micros)
+        redis.call("HSET", names.health, "probe_at", health.probe_at)
     end
     local is_hopeless = health.failing_since > 0 and now - health.failing_since >= policy.disable_after
     return health, is_hopeless and 1 or 0

@@ -203,11 +203,30 @@ TEST(what_is_too_old_leaves_an_open_breaker)
     wait_ms(20);
     CHECK_STR(word(claim_as("l", "10", "1000000"), 4), "");
     const char *answer =
-        claim_as("l", "2", "5"); // 5 ms are too old: two of the three, as many as asked for
+        claim_as("l", "1", "5"); // 5 ms are too old: all three, as they need no slot
+    CHECK_STR(word(answer, 3), "2");
     CHECK(word(answer, 4)[0] == 'e');
-    CHECK(word(answer, 4 + CLAIM_WORDS)[0] == 'e');
-    CHECK_STR(word(answer, 4 + 2 * CLAIM_WORDS), "");
+    CHECK(word(answer, 4 + 2 * CLAIM_WORDS)[0] == 'e');
     CHECK_STR(ASK("HGET", "t:health:s", "state"), "open");
+}
+
+TEST(what_is_too_old_stands_in_nobodys_way)
+{
+    fresh();
+    for (int i = 0; i < 3; i++)
+        fail_one("", QUICK);
+    eval(SCRIPT_WAKE, WORDS("due", "queue:s", "health:s", "open", "breakers"), WORDS("s", "0", "1"));
+    wait_ms(20);
+    const char *answer = claim_as("l", "1", "5");
+    CHECK_STR(word(answer, 3), "2");
+    CHECK(word(answer, 4 + 2 * CLAIM_WORDS)[0] == 'e');
+    CHECK_STR(ASK("HGET", "t:health:s", "used"), "0"); // nothing of the slow start
+    fail_one("", QUICK);
+    answer = claim_as("l", "1", "1000000");
+    CHECK_STR(word(answer, 3), "0");
+    CHECK(word(answer, 4)[0] == 'e');
+    CHECK_STR(word(answer, 4 + CLAIM_WORDS), "");
+    CHECK_STR(ASK("HGET", "t:health:s", "used"), "1");
 }
 
 TEST(everything_of_a_subscription_that_is_gone_may_leave)
@@ -240,6 +259,51 @@ TEST(resuming_drains_at_a_slow_start)
     const char *answer = claim_as("l", "100", "1000000");
     CHECK(word(answer, 4 + CLAIM_WORDS)[0] == 'e');
     CHECK_STR(word(answer, 4 + 2 * CLAIM_WORDS), "");
+}
+
+TEST(who_fails_after_a_resume_is_probed_as_after_any_opening)
+{
+    fresh();
+    fail_one("", QUICK);
+    eval(SCRIPT_WAKE, WORDS("due", "queue:s", "health:s", "open", "breakers"), WORDS("s", "0", "1"));
+    CHECK_STR(word(fail_one("0 0 1", QUICK), 1), "open"); // a slow start's first
+    CHECK_STR(ASK("HGET", "t:health:s", "interval"), "100");
+    wait_ms(150);
+    char event[64];
+    snprintf(event, sizeof event, "%s", word(claim_as("probe", "1", "1000000"), 4));
+    retry_as(event, "probe", "0");
+    CHECK_STR(ASK("HGET", "t:health:s", "interval"), "200");
+}
+
+TEST(a_resume_with_nothing_parked_starts_the_counts_anew)
+{
+    open_it();
+    wait_ms(20);
+    ASK("DEL", "t:queue:s", "t:parked:s");
+    eval(SCRIPT_WAKE, WORDS("due", "queue:s", "health:s", "open", "breakers"), WORDS("s", "0", "1"));
+    CHECK_STR(ASK("HMGET", "t:health:s", "state", "failures", "failing_since"), "[half_open 0 0]");
+    // It has been failing for 50 ms and more, but not since the resume.
+    CHECK_STR(word(fail_one("0 0 1", "10 80 20 5000 300000 15"), 3), "0");
+    fresh();
+    eval(SCRIPT_WAKE, WORDS("due", "queue:s", "health:s", "open", "breakers"), WORDS("s", "0", "1"));
+    CHECK_STR(ASK("EXISTS", "t:health:s", "t:open", "t:due"),
+              "0"); // of who was well nothing is noted
+}
+
+TEST(a_probe_that_meets_too_many_requests_is_over)
+{
+    open_it();
+    wait_ms(150);
+    char event[64];
+    snprintf(event, sizeof event, "%s", word(claim_as("probe", "1", "1000000"), 4));
+    CHECK(event[0] == 'e');
+    eval(SCRIPT_RETRY, WORDS("queue:s", "due", "parked:s", "health:s", "open", "breakers"),
+         WORDS(event, "probe", "s", "0", "2", "1000", "2000", "429", "http_status", "0", "0 0 0",
+               QUICK));
+    CHECK_STR(word(claim_as("next", "1", "1000000"), 4), ""); // not at once
+    CHECK_STR(ASK("HMGET", "t:health:s", "state", "interval"), "[open 100]");
+    wait_ms(150);
+    CHECK(word(claim_as("next", "1", "1000000"), 4)[0] == 'e');
 }
 
 TEST(a_full_redis_changes_no_health)

@@ -295,6 +295,7 @@ void intake_on_snapshot(struct intake *intake)
 {
     bool is_first = !intake->is_started;
     intake->is_started = true;
+    intake_mark_all_fanned(intake);
     intake_fresh_on_snapshot(intake);
     if (is_first)
         intake_read(intake);

@@ -160,6 +160,19 @@ static void mark_fanned(struct intake *intake, struct arrival *arrival)
         ledger_mark_fanned(intake->worker->ledger, arrival);
 }
 
+// Those under way when the first ordered subscription came weren't marked: it needn't wait for them either.
+void intake_mark_all_fanned(struct intake *intake)
+{
+    struct arrival *arrival, *next;
+    bool had_ordered = intake->has_ordered;
+    intake->has_ordered = snapshot_has_ordered(intake->worker->snapshot);
+    if (had_ordered || !intake->has_ordered)
+        return;
+    HASH_ITER (hh, intake->by_key, arrival, next)
+        if (arrival->outstanding > 0 && !arrival->ordered)
+            mark_fanned(intake, arrival);
+}
+
 void intake_on_returned(struct intake *intake, struct delivery *delivery)
 {
     struct arrival *arrival = delivery->arrival;

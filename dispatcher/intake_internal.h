@@ -37,6 +37,7 @@ struct intake {
     struct reap *waiting_reaps;    // for room; until it comes nothing new is read
     struct arrival *to_note_first; // those with parts that have arrived and are to be noted
     uv_timer_t note_timer, retry_timer;
+    bool has_ordered; // subscriptions, by the last table
 
     // intake_spread.c: fan-outs that haven't left as a whole
     struct spread *spreads_first, *spreads_last;
@@ -87,6 +88,8 @@ void intake_spread_init(struct intake *intake);
 
 // Forgets the parts of an arrival that are waiting to be noted.
 void intake_drop_arrived(struct intake *intake, struct arrival *arrival);
+// With a new table of subscriptions.
+void intake_mark_all_fanned(struct intake *intake);
 // Matches and sends out. `settled`: the deliveries done before, or NULL.
 void intake_fan_out(struct intake *intake, struct arrival *arrival, redis_reply *settled);
 void intake_on_read_ended(struct intake *intake);

@@ -92,6 +92,18 @@ def test_a_slow_neighbour_of_the_same_events_delays_nobody(start, receiver, redi
     assert [r.id for r in receiver.at("/")] == sorted(events, key=place)
 
 
+def test_who_comes_while_others_hang_does_not_wait_for_them(start, receiver, redis_server):
+    petrel = start(flags=["--request-timeout", "15s"])
+    receiver.script("/hang", [Answer(hang=True)])
+    hanging = petrel.api.subscribe(receiver.url("/hang"))
+    path = f"/v1/subscriptions/{hanging['id']}"
+    publish(redis_server, 3)
+    wait_until(lambda: petrel.api.ok("GET", path)["health"]["in_flight"] == 3, 10, "its requests hang")
+    petrel.api.subscribe(receiver.url("/"), ordered=True)
+    events = publish(redis_server, 5)
+    wait_until(lambda: set(receiver.accepted("/")) == events, 6, "the ordered one has all before any hanging one ends")
+
+
 @pytest.mark.parametrize("choice", ["skip", "block"])
 def test_a_poisonous_one_is_skipped_or_blocks_as_chosen(start, fast_receiver, redis_server, choice):
     petrel = start(flags=["--retry-schedule", "50ms,50ms"])

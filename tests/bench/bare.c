@@ -114,7 +114,7 @@ static void start(struct transfer *transfer)
     size_t head = sizeof beginning - 1;
     memcpy(transfer->body, beginning, head);
     size_t size = head + bench_format_data(transfer->body + head, BODY_MAX - head - 1, body_bytes,
-                                           bench_wall_ns());
+                                           bench_wall_ns(), started);
     transfer->body[size++] = '}';
     snprintf(id, sizeof id, "msg_0_%lld_0", (long long)started);
     struct signed_content content = {

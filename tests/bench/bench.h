@@ -13,8 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-// In front of the wall clock's nanoseconds, in every body that the bench makes.
+// In front of the wall clock's nanoseconds, in every body that the bench makes, and of the event's number, right behind.
 #define BENCH_MARK "\"t\":"
+#define BENCH_NUMBER ",\"n\":"
 
 static inline int64_t bench_wall_ns(void)
 {
@@ -73,9 +74,11 @@ static inline int64_t bench_number(int argc, char **argv, const char *name, int6
 }
 
 // JSON of about `bytes` bytes that begins with the mark. Returns its size.
-static inline size_t bench_format_data(char *out, size_t size, size_t bytes, int64_t now_ns)
+static inline size_t bench_format_data(char *out, size_t size, size_t bytes, int64_t made_ns,
+                                       int64_t number)
 {
-    int head = snprintf(out, size, "{" BENCH_MARK "%lld,\"pad\":\"", (long long)now_ns);
+    int head = snprintf(out, size, "{" BENCH_MARK "%lld" BENCH_NUMBER "%lld,\"pad\":\"",
+                        (long long)made_ns, (long long)number);
     size_t at = (size_t)head;
     while (at + 2 < bytes && at + 2 < size)
         out[at++] = 'x';

@@ -27,6 +27,7 @@ from tables import print_tables
 ALL = {**scenarios.ALL, **scenarios_scale.ALL, **scenarios_store.ALL, **scenarios_rivals.ALL}
 
 EXPECTED = Path(__file__).parent / "expected.json"
+SECONDS_LEAST, SECONDS_MOST = 0.5, 600
 GROSS = 2.0  # times as bad as recorded: noise of a shared machine stays below
 
 
@@ -52,26 +53,35 @@ def run(name, options):
     began = time.monotonic()
     print(f"-- {name}: {ALL[name].__doc__.strip().splitlines()[0]}", flush=True)
     at = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "load_before": os.getloadavg()[0]}
-    with Bench() as bench:
-        bench.flags = [flag for flag in options.petrel.split(",") if flag]
-        try:
+    try:
+        with Bench() as bench:
+            bench.flags = [flag for flag in options.petrel.split(",") if flag]
             result = ALL[name](bench, options.seconds or (1.0 if options.quick else 4.0))
-        except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-            result = {"error": f"{type(error).__name__}: {error}"}
-            print(f"   {result['error']}", flush=True)
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+        result = {"error": f"{type(error).__name__}: {error}"}
+        print(f"   {result['error']}", flush=True)
     return {**result, **at, "took_s": round(time.monotonic() - began, 1)}
+
+
+def parse_seconds(text):
+    seconds = float(text)
+    if not SECONDS_LEAST <= seconds <= SECONDS_MOST:
+        raise argparse.ArgumentTypeError(f"{text} is not within {SECONDS_LEAST} and {SECONDS_MOST}")
+    return seconds
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="the main scenarios, in less than a minute")
     parser.add_argument("--only", metavar="NAME,…", help=f"of {', '.join(ALL)}")
-    parser.add_argument("--seconds", type=float, help="about how long each measurement takes (1 with --quick, else 4)")
+    parser.add_argument("--seconds", type=parse_seconds, help="about how long each measurement takes (1 with --quick, else 4)")
     parser.add_argument("--json", default=str(ROOT / "build/results/bench.json"), help="where the numbers go")
     parser.add_argument("--append", action="store_true", help="to what is there, so that a run can be done in pieces")
     parser.add_argument("--petrel", metavar="FLAG=VALUE,…", default="", help="flags for petrel, as --workers=1")
     options = parser.parse_args()
-    options.names = options.only.split(",") if options.only else scenarios.QUICK if options.quick else list(ALL)
+    options.names = scenarios.QUICK if options.quick else list(ALL)
+    if options.only is not None:
+        options.names = list(dict.fromkeys(options.only.split(",")))
     if unknown := [name for name in options.names if name not in ALL]:
         parser.error(f"no such scenario: {', '.join(unknown)}; there are: {', '.join(ALL)}")
     return options
@@ -79,14 +89,20 @@ def parse_arguments():
 
 def main():
     options = parse_arguments()
-    # As for Ctrl-C: what was started ends with us.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # What was started ends with us.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     path = Path(options.json)
-    before = json.loads(path.read_text())["scenarios"] if options.append and path.exists() else {}
+    try:
+        known = path.read_text() if options.append and path.exists() else ""
+        before = json.loads(known)["scenarios"] if known else {}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a").close()  # better now than after the first scenario
+    except (OSError, ValueError, KeyError) as error:
+        sys.exit(f"--json {path}: {error}")
     results = {}
     for name in options.names:
         results[name] = run(name, options)
-        path.parent.mkdir(parents=True, exist_ok=True)
         known = {**before, **results}
         ordered = {name: known[name] for name in ALL if name in known}
         path.write_text(json.dumps({"machine": machine(), "scenarios": ordered}, indent=1) + "\n")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts events into the stream: all at once, pipelined, or paced. Each event's data begins with the time at which
-// it was made.
+// Puts events into the stream: all at once, pipelined, or paced. Each event's data begins with the time at which it was made,
+// with --rate (and without --tick-us) that at which it was to be made, so that a late driver hides no latency; and with its
+// number, from 0 in each run.
 //
 //   driver --redis-port P --events N [--rate PER_SECOND] [--bytes B] [--types T] [--prefix P] [--stream KEY]
 //          [--atomic 1]
@@ -53,10 +54,10 @@ static void connect_to(struct driver *driver, int port)
     setsockopt(driver->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 }
 
-static void add_event(struct driver *driver)
+static void add_event(struct driver *driver, int64_t made_ns)
 {
     char data[DATA_MAX], type[64];
-    size_t size = bench_format_data(data, sizeof data, driver->bytes, bench_wall_ns());
+    size_t size = bench_format_data(data, sizeof data, driver->bytes, made_ns, driver->made);
     int type_size =
         snprintf(type, sizeof type, "%s.%zu", driver->prefix, (size_t)driver->made % driver->types);
     int head = snprintf(driver->out + driver->out_size, 512,
@@ -141,7 +142,7 @@ static void keep_ahead(struct driver *driver, int64_t events, int64_t ahead, int
         int64_t here = __atomic_load_n(received, __ATOMIC_RELAXED) - before;
         int64_t room = (ahead - driver->made * fan_out + here) / fan_out;
         for (int i = 0; i < BATCH && i < room && driver->made < events; i++)
-            add_event(driver);
+            add_event(driver, bench_wall_ns());
         if (driver->out_size)
             flush(driver);
         if (room < BATCH)
@@ -151,7 +152,7 @@ static void keep_ahead(struct driver *driver, int64_t events, int64_t ahead, int
 
 static int64_t pace(struct driver *driver, int64_t events, double rate, int64_t tick_us)
 {
-    int64_t begin_ns = bench_mono_ns(), late_ns = 0;
+    int64_t begin_ns = bench_mono_ns(), begin_wall_ns = bench_wall_ns(), late_ns = 0;
     while (driver->made < events) {
         int64_t now_ns = bench_mono_ns();
         int64_t due = (int64_t)((double)(now_ns - begin_ns) * rate / 1e9) + 1;
@@ -164,7 +165,9 @@ static int64_t pace(struct driver *driver, int64_t events, double rate, int64_t 
         }
         while (driver->made < due) {
             for (int i = 0; i < BATCH && driver->made < due; i++)
-                add_event(driver);
+                add_event(driver,
+                          tick_us ? bench_wall_ns()
+                                  : begin_wall_ns + (int64_t)((double)driver->made / rate * 1e9));
             flush(driver);
         }
         int64_t next_ns = begin_ns + (int64_t)((double)driver->made / rate * 1e9);
@@ -209,7 +212,7 @@ int main(int argc, char **argv)
         late_us = pace(&driver, events, (double)rate, bench_number(argc, argv, "--tick-us", 0));
     while (driver.made < events) {
         for (int i = 0; i < BATCH && driver.made < events; i++)
-            add_event(&driver);
+            add_event(&driver, bench_wall_ns());
         flush(&driver);
     }
     while (driver.answered < driver.made)

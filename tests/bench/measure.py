@@ -42,6 +42,14 @@ def wait_settled(bench, receiver, accepted, deadline_s=180):
     until(lambda: settled(bench), 60, "all settled")
 
 
+def check_all(seen, events, fan_out=1):
+    """Each event once to each subscription: their numbers add up, too. No one died here, so none may come twice either."""
+    wanted = events * fan_out, fan_out * events * (events - 1) // 2
+    if (seen["accepted"], seen["numbers"]) != wanted:
+        raise RuntimeError(f"events were lost or came twice: {seen['accepted']} accepted, their numbers add up to "
+                           f"{seen['numbers']}, instead of {wanted[0]} and {wanted[1]}")
+
+
 def parked(bench):
     return int(bench.redis.call("HGET", "petrel:totals", "parked") or 0)
 
@@ -98,6 +106,7 @@ def measure(bench, petrel, receiver, events, fan_out=1, types=1, load="ahead", *
     wait_settled(bench, receiver, deliveries)
     after = Snapshot(bench, petrel)
     seen = receiver.ask()
+    check_all(seen, events, fan_out)
     lasted_s = max((seen["last_ns"] - seen["first_ns"]) / 1e9, 1e-9)
     redis_us, commands, reads = after.redis - began.redis, after.commands - began.commands, after.reads - began.reads
     if load != "atomic":

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the bench starts and asks: redis-server, petrel, the receiver, the driver, the bare loop. Standard library only."""
 
+import ctypes
 import http.client
 import json
 import os
@@ -33,12 +34,26 @@ def until(condition, deadline_s, what, every_s=0.01):
     return value
 
 
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+
+
+def end_with_parent():
+    """In a child: however the bench ends, also by SIGKILL, nothing that it started outlives it."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class Process:
     def __init__(self, argv, log=None, **kwargs):
         self.argv = [str(a) for a in argv]
-        self.log = open(log, "ab") if log else subprocess.DEVNULL
+        self.log_path, self.log = log, open(log, "ab") if log else subprocess.DEVNULL
         self.child = subprocess.Popen(self.argv, stdout=kwargs.pop("stdout", self.log), stderr=self.log,
-                                      stdin=subprocess.DEVNULL, text=True, **kwargs)
+                                      stdin=subprocess.DEVNULL, text=True, preexec_fn=end_with_parent, **kwargs)
+
+    def assert_running(self):
+        if self.child.poll() is not None:
+            told = Path(self.log_path).read_text()[-1000:] if self.log_path else ""
+            raise RuntimeError(f"{Path(self.argv[0]).name} ended with {self.child.returncode}: {told.strip()}")
 
     def cpu_us(self):
         """(user, system) so far, all threads: the scheduler's nanoseconds, shared out as the clock ticks fell."""
@@ -82,10 +97,15 @@ class Redis(Process):
         super().__init__(["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--dir", folder, "--save", "",
                           "--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0"],
                          log=Path(folder) / "redis.log")
-        self.socket = until(self._connect, 10, "redis-server answers")
+        try:
+            self.socket = until(self._connect, 10, "redis-server answers")
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
         self.file = self.socket.makefile("rb")
 
     def _connect(self):
+        self.assert_running()
         try:
             return socket.create_connection(("127.0.0.1", self.port), timeout=120)
         except OSError:
@@ -169,6 +189,7 @@ class Petrel(Process):
             return answer.read()
 
     def is_ready(self):
+        self.assert_running()
         try:
             self.call("GET", "/readyz")
             return True
@@ -190,8 +211,10 @@ class Receiver(Process):
         if shared:
             flags = (*flags, "--shared", shared)
         super().__init__([BUILD / "bench/receiver", "--port", port, *flags], stdout=subprocess.PIPE)
-        _, port, control = self.child.stdout.readline().split()
-        self.port, self.control = int(port), int(control)
+        words = self.child.stdout.readline().split()
+        if len(words) != 3:
+            raise RuntimeError(f"the receiver doesn't start: {' '.join(self.argv)}")
+        self.port, self.control = int(words[1]), int(words[2])
 
     def ask(self, what="stats"):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.control}/{what}", timeout=30) as answer:
@@ -200,7 +223,9 @@ class Receiver(Process):
 
 def run_json(program, *flags):
     """Runs one of the bench's programs to its end; what it printed."""
-    done = subprocess.run([str(BUILD / "bench" / program), *map(str, flags)], capture_output=True, text=True, check=True)
+    done = subprocess.run([str(BUILD / "bench" / program), *map(str, flags)], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{program} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
     return json.loads(done.stdout)
 
 
@@ -228,7 +253,11 @@ class Bench:
         self.folder = tempfile.mkdtemp(prefix="petrel-bench-")
         self.started = []
         self.shared = Path(self.folder) / "accepted"
-        self.redis = self.start(Redis(self.folder))
+        try:
+            self.redis = self.start(Redis(self.folder))
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def receiver(self, *flags, **kwargs):

@@ -39,6 +39,7 @@ struct connection {
     bool is_shaken; // TLS handshake done
     bool is_gone;   // closed while an answer of it was still due
     unsigned due;   // answers waiting in the line
+    int64_t number; // of the event in the request that is answered next
     size_t used;
     size_t skip; // bytes of the current body that are still to come
     char buffer[BUFFER_SIZE];
@@ -53,6 +54,7 @@ struct pending {
 
 static struct {
     int64_t requests, accepted, failed, connections, first_ns, last_ns;
+    int64_t numbers; // of the accepted events, added up: tells whether one is missing or came twice
     int64_t histogram[BUCKETS], marked, max_us;
 } counts;
 
@@ -98,7 +100,8 @@ static int64_t percentile(int64_t per_mille)
     return 0;
 }
 
-static void count(const char *body, size_t size)
+// Returns the event's number.
+static int64_t count(const char *body, size_t size)
 {
     int64_t now_ns = bench_wall_ns();
     counts.requests++;
@@ -107,12 +110,15 @@ static void count(const char *body, size_t size)
     counts.last_ns = now_ns;
     const char *mark = memmem(body, size < 256 ? size : 256, BENCH_MARK, strlen(BENCH_MARK));
     if (!mark)
-        return;
-    int64_t us = (now_ns - strtoll(mark + strlen(BENCH_MARK), NULL, 10)) / 1000;
+        return 0;
+    char *end;
+    int64_t us = (now_ns - strtoll(mark + strlen(BENCH_MARK), &end, 10)) / 1000;
     counts.histogram[bucket_of(us)]++;
     counts.marked++;
     if (us > counts.max_us)
         counts.max_us = us;
+    bool has_number = strncmp(end, BENCH_NUMBER, strlen(BENCH_NUMBER)) == 0;
+    return has_number ? strtoll(end + strlen(BENCH_NUMBER), NULL, 10) : 0;
 }
 
 // ---- connections
@@ -219,10 +225,12 @@ static void answer_now(struct connection *connection)
 {
     bool is_failure = fail_per_mille &&
                       (counts.accepted + counts.failed) * fail_per_mille % 1000 < fail_per_mille;
-    if (is_failure)
+    if (is_failure) {
         counts.failed++;
-    else
+    } else {
         counts.accepted++;
+        counts.numbers += connection->number;
+    }
     if (shared && !is_failure)
         __atomic_fetch_add(shared, 1, __ATOMIC_RELAXED);
     if (is_failure)
@@ -286,15 +294,15 @@ static void answer_control(struct connection *connection)
     getrusage(RUSAGE_SELF, &usage);
     int64_t cpu_us = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * INT64_C(1000000) +
                      usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
-    int size =
-        snprintf(body, sizeof body,
-                 "{\"requests\":%lld,\"accepted\":%lld,\"failed\":%lld,\"connections\":%lld,"
-                 "\"first_ns\":%lld,\"last_ns\":%lld,\"p50_us\":%lld,\"p99_us\":%lld,"
-                 "\"p999_us\":%lld,\"max_us\":%lld,\"cpu_us\":%lld}",
-                 (long long)counts.requests, (long long)counts.accepted, (long long)counts.failed,
-                 (long long)counts.connections, (long long)counts.first_ns,
-                 (long long)counts.last_ns, (long long)percentile(500), (long long)percentile(990),
-                 (long long)percentile(999), (long long)counts.max_us, (long long)cpu_us);
+    int size = snprintf(
+        body, sizeof body,
+        "{\"requests\":%lld,\"accepted\":%lld,\"numbers\":%lld,\"failed\":%lld,\"connections\":%lld,"
+        "\"first_ns\":%lld,\"last_ns\":%lld,\"p50_us\":%lld,\"p99_us\":%lld,"
+        "\"p999_us\":%lld,\"max_us\":%lld,\"cpu_us\":%lld}",
+        (long long)counts.requests, (long long)counts.accepted, (long long)counts.numbers,
+        (long long)counts.failed, (long long)counts.connections, (long long)counts.first_ns,
+        (long long)counts.last_ns, (long long)percentile(500), (long long)percentile(990),
+        (long long)percentile(999), (long long)counts.max_us, (long long)cpu_us);
     int head_size =
         snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size);
     write_all(connection, head, (size_t)head_size);
@@ -319,7 +327,7 @@ static bool take_request(struct connection *connection)
     const char *length = strcasestr(connection->buffer, "content-length:");
     size_t body = length ? strtoul(length + 15, NULL, 10) : 0;
     size_t here = connection->used - head < body ? connection->used - head : body;
-    count(connection->buffer + head, here);
+    connection->number = count(connection->buffer + head, here);
     connection->skip = body - here;
     connection->used -= head + here;
     memmove(connection->buffer, connection->buffer + head + here, connection->used);

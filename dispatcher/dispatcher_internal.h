@@ -55,7 +55,7 @@ struct dispatcher {
     // the end
     uint32_t drained_count, stopped_count;
     uint32_t open_parts; // handles and connections not closed yet
-    bool is_draining, is_stopping, is_stopped;
+    bool is_draining, has_left, is_stopping, is_stopped;
     unsigned farewells; // removals of our consumers that Redis hasn't answered
 };
 

@@ -221,6 +221,8 @@ static void describe(const struct dispatcher *dispatcher, struct text *out)
 
 static void beat(struct dispatcher *dispatcher)
 {
+    if (dispatcher->has_left)
+        return; // else a heartbeat that goes out before the farewell is answered would undo it
     struct text description;
     text_init(&description, 256);
     describe(dispatcher, &description);
@@ -319,6 +321,7 @@ static void say_farewell(struct dispatcher *dispatcher, struct redis_command *co
 
 void fleet_leave(struct dispatcher *dispatcher, void (*done)(struct dispatcher *dispatcher))
 {
+    dispatcher->has_left = true;
     const struct engine *engine = &dispatcher->engine;
     for (uint32_t shard = 0; shard < engine->keys.shards; shard++) {
         for (uint32_t worker = 0; worker < engine->worker_count; worker++) {

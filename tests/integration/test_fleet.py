@@ -11,6 +11,7 @@ from collections import Counter
 import pytest
 from harness.receiver import Answer
 from harness.receiver_fast import OK, status_line
+from harness.slow_proxy import SlowProxy
 from harness.wait import stays, wait_until
 
 QUICK = ["--retry-schedule", "50ms,50ms,50ms,50ms,50ms,50ms,50ms,50ms", "--instance-timeout", "2s"]
@@ -126,6 +127,18 @@ def test_a_signal_sent_twice_is_one(start, receiver, xadd, redis_server):
     gate.set()
     assert petrel.process.wait(10) == 0
     assert receiver.count() == 1 and redis_server.pending() == 0
+
+
+def test_who_has_left_does_not_say_any_more_that_it_lives(start, redis_server):
+    """Redis is slow to answer its farewell: meanwhile the next heartbeat would be due."""
+    proxy = SlowProxy(redis_server.port)
+    try:
+        petrel = start("dispatcher", flags=["--redis-url", proxy.url])
+        proxy.delays["petrel-supervisor"] = 1.3
+        assert petrel.terminate() == 0
+        assert redis_server.client.hlen("petrel:instances") == 0
+    finally:
+        proxy.close()
 
 
 # ---- two at work

@@ -45,6 +45,16 @@ class Private(Child):
         except redis.RedisError:
             return False
 
+    def server_pid(self):
+        """None while none answers."""
+        try:
+            return self.server()["process_id"]
+        except redis.RedisError:
+            return None
+
+    def wait_written(self):
+        wait_until(lambda: self.redis.info("persistence")["aof_buffer_length"] == 0, 20, "the file has everything")
+
 
 @pytest.fixture
 def private(tmp_path):
@@ -110,9 +120,9 @@ def test_it_stops_with_petrel_and_its_data_comes_back(private, tmp_path, receive
 def test_a_killed_server_is_started_again_with_its_data(private, receiver):
     petrel = private()
     subscription = park_one(petrel)
+    petrel.wait_written()
     os.kill(petrel.redis_pid, signal.SIGKILL)
-    wait_until(lambda: petrel.server_answers() and petrel.server()["process_id"] != petrel.redis_pid, 20, "a new server")
-    petrel.redis_pid = petrel.server()["process_id"]
+    petrel.redis_pid = wait_until(lambda: (pid := petrel.server_pid()) != petrel.redis_pid and pid, 20, "a new server")
     assert "killed by signal 9" in petrel.output()
     assert petrel.redis.zcard(f"petrel:queue:{subscription}") == 1
     petrel.redis.xadd("petrel:events", {"type": "a", "data": "2"})

@@ -34,12 +34,14 @@ def has_note(redis_server):
 
 def test_a_frozen_instance_takes_nothing_from_who_took_over(start, redis_server, receiver, xadd):
     """It comes back with a failure of an event that is another's by now: it may neither park nor acknowledge it."""
-    slow = Counted(Answer(500, delay_s=1.5), Answer(500, delay_s=5), Answer(200))
+    gates = threading.Event(), threading.Event()
+    slow = Counted(Answer(500, gate=gates[0]), Answer(500, gate=gates[1]), Answer(200))
     receiver.script("/slow", slow)
-    frozen = start(flags=[*QUICK, "--instance-timeout", "3s"])
+    flags = [*QUICK, "--instance-timeout", "3s", "--request-timeout", "60s"]
+    frozen = start(flags=flags)
     frozen.api.subscribe(receiver.url("/good"), max_concurrency=8)
     frozen.api.subscribe(receiver.url("/slow"), max_concurrency=8)
-    other = start("dispatcher", flags=[*QUICK, "--instance-timeout", "3s"])
+    other = start("dispatcher", flags=flags)
     wait_until(lambda: redis_server.client.hlen("petrel:instances") == 2, 10, "both beat")
     other.signal(signal.SIGSTOP)  # so that the event is the first one's
     entry = xadd(type="a.b", data="1")
@@ -47,10 +49,12 @@ def test_a_frozen_instance_takes_nothing_from_who_took_over(start, redis_server,
     frozen.signal(signal.SIGSTOP)
     other.signal(signal.SIGCONT)
     wait_until(lambda: slow.calls == 2, 20, "the other instance attempts what isn't settled")
+    gates[0].set()
     wait_until(lambda: receiver.count("/slow") == 1, 10, "the first attempt is answered")
     frozen.signal(signal.SIGCONT)
     wait_until(lambda: "stood still" in frozen.output(), 10, "it notices")
     stays(lambda: redis_server.pending() == 1, 1.5, "the entry is the other's")
+    gates[1].set()
     wait_until(lambda: receiver.accepted("/slow") and redis_server.is_settled(1), 20, "delivered after a retry")
     assert [r.id for r in receiver.at("/good")] == [r.id for r in receiver.at("/slow")][:1], entry
     assert redis_server.client.keys("petrel:settled:*") == []
@@ -61,18 +65,26 @@ def test_what_was_read_but_not_sent_before_a_freeze_goes_to_the_others_only(star
     flags = [*QUICK, "--instance-timeout", "3s"]
     frozen = start(flags=flags)
     frozen.api.subscribe(receiver.url("/good"))
-    other = start("dispatcher", flags=flags)
-    wait_until(lambda: redis_server.client.hlen("petrel:instances") == 2, 10, "both beat")
-    other.signal(signal.SIGSTOP)
-    frozen.signal(signal.SIGSTOP)
-    count = 64
-    body = json.dumps("x" * 4000)  # more than one read of the socket
-    pipe = redis_server.client.pipeline(transaction=False)
-    for _ in range(count):
-        pipe.xadd("petrel:events", {"type": "a.b", "data": body})
-    pipe.execute()
-    wait_until(lambda: redis_server.pending() > 0, 10, "Redis has handed them to a blocked reader")
-    other.signal(signal.SIGCONT)
+    body = json.dumps("x" * 4000)
+    count = 0
+
+    def is_handed_over():
+        """64 events at once, more than one read of the socket, while its own read waits in Redis; else once more."""
+        nonlocal count
+        frozen.signal(signal.SIGSTOP)
+        with redis_server.client.pipeline(transaction=True) as pipe:
+            for _ in range(64):
+                pipe.xadd("petrel:events", {"type": "a.b", "data": body})
+            pipe.execute()
+        count += 64
+        if redis_server.pending() > 0:
+            return True
+        frozen.signal(signal.SIGCONT)
+        wait_until(lambda: redis_server.is_settled(count), 20, "its next read has taken them")
+        return False
+
+    wait_until(is_handed_over, 30, "Redis has handed them to a blocked reader")
+    start("dispatcher", flags=flags)
     wait_until(lambda: len(set(receiver.accepted("/good"))) == count, 30, "the other delivers them")
     frozen.signal(signal.SIGCONT)
     wait_until(lambda: "stood still" in frozen.output(), 10, "it notices")
@@ -154,6 +166,7 @@ def test_redis_may_go_again_and_again(durable_redis, start, receiver):
         durable_redis.binary.xadd("petrel:events", {"type": "a.b", "data": str(number)})
         wait_until(lambda: arrived() == number + 1, 10, "delivered")
         wait_until(lambda: durable_redis.is_settled(number + 1), 10, "settled")
+        durable_redis.wait_written()
         durable_redis.kill9()
         wait_until(lambda: not petrel.is_running() or losses() > number, 10, "noticed")
         durable_redis.start()
@@ -173,6 +186,7 @@ def test_outcomes_wait_for_redis_however_many(durable_redis, start, receiver):
     for number in range(events):
         durable_redis.binary.xadd("petrel:events", {"type": "a.b", "data": str(number)})
     wait_until(lambda: sum(script.calls for script in calls) >= enough, 10, "under way")
+    durable_redis.wait_written()
     durable_redis.kill9()
     wait_until(lambda: receiver.count() >= enough, 10, "they have failed, and can't be parked")
     durable_redis.start()

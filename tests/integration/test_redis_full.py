@@ -2,14 +2,14 @@
 """A full Redis, and memory that comes back: nothing is acknowledged before it is written elsewhere; reading stops below
 the limit; producers get Redis's own error; the settled past is trimmed."""
 
-import time
+import threading
 
 import pytest
 from harness.faults import Effort, Producer, metrics, readiness, repeats, wait_arrived
 from harness.receiver import Answer
 from harness.wait import stays, wait_until
 
-RETRIES = ["--retry-schedule", ",".join(["1s"] * 30)]
+RETRIES = ["--retry-schedule", ",".join(["1s"] * 60)]
 
 
 def limit(redis_server, extra_bytes):
@@ -38,7 +38,11 @@ def test_reading_stops_below_the_limit_and_nothing_is_lost_beyond_it(start, redi
     sub = petrel.api.subscribe(receiver.url("/sick"))["id"]
     limit(redis_server, 8 * 1024 * 1024)
     with Producer(redis_server.client, pause_s=0.002, payload="x" * 3000) as producer:
+        most = redis_server.client.config_get("maxmemory")["maxmemory"]
+        wait_until(lambda: redis_server.client.info("memory")["used_memory"] > 0.65 * int(most), 30, "the watermark")
+        producer.pause_s = 0.5  # the next look may be long in coming
         wait_until(lambda: metrics(petrel)["petrel_intake_paused"] == 1, 30, "reading stops")
+        producer.pause_s = 0.002
         assert not producer.refused, "the limit came before the watermark"
         assert readiness(petrel)[0] == 200
         wait_until(lambda: producer.refused, 30, "the producer is told by Redis itself")
@@ -72,9 +76,10 @@ COUNT = 8  # as many as a subscription that has shown nothing yet gets at once
 
 def test_outcomes_wait_until_a_full_redis_takes_them(start, redis_server, receiver):
     """Attempts fail while no write is accepted: their entries stay pending, and park when there is room."""
-    petrel = start(flags=RETRIES)
-    receiver.script("/sick", lambda number: Answer(status=500 if number < COUNT else 200, delay_s=0.7))
-    receiver.script("/good", [Answer(delay_s=0.7)])
+    petrel = start(flags=[*RETRIES, "--request-timeout", "60s"])
+    gate = threading.Event()
+    receiver.script("/sick", lambda number: Answer(status=500 if number < COUNT else 200, gate=gate))
+    receiver.script("/good", [Answer(gate=gate)])
     sick = petrel.api.subscribe(receiver.url("/sick"), ["sick"])["id"]
     petrel.api.subscribe(receiver.url("/good"), ["good"])
     names = {}
@@ -82,8 +87,9 @@ def test_outcomes_wait_until_a_full_redis_takes_them(start, redis_server, receiv
         names[kind] = [f"{kind}-{number}" for number in range(COUNT)]
         for name in names[kind]:
             redis_server.client.xadd("petrel:events", {"type": kind, "data": "1", "id": name})
-    wait_until(lambda: metrics(petrel)["petrel_in_flight"] == 2 * COUNT, 5, "attempts are in flight")
+    wait_until(lambda: metrics(petrel)["petrel_in_flight"] == 2 * COUNT, 20, "attempts are in flight")
     redis_server.client.config_set("maxmemory", 1)
+    gate.set()
     wait_until(lambda: receiver.count("/sick") == COUNT and receiver.count("/good") == COUNT, 10, "all have their answer")
     # What arrived is acknowledged, full or not; what failed stays where it is.
     wait_until(lambda: redis_server.pending() == COUNT, 10, "what failed stays pending")
@@ -92,9 +98,7 @@ def test_outcomes_wait_until_a_full_redis_takes_them(start, redis_server, receiv
           "nothing is acknowledged before it is written")
     effort.assert_no_spin()
     redis_server.client.config_set("maxmemory", 0)
-    freed = time.monotonic()
-    wait_until(lambda: redis_server.pending() == 0, 5, "written as soon as there is room")
-    assert time.monotonic() - freed < 4
+    wait_until(lambda: redis_server.pending() == 0, 4, "written as soon as there is room")
     wait_arrived(receiver, "/sick", names["sick"])
     wait_until(lambda: redis_server.is_settled(2 * COUNT), 20, "all is settled")
     assert repeats(receiver, "/sick") == 0 and repeats(receiver, "/good") == 0

@@ -32,7 +32,7 @@ class Sentinels:
             (home / "sentinel.conf").write_text(
                 f"port {port}\nbind 127.0.0.1\ndir {home}\n"
                 f"sentinel monitor {NAME} 127.0.0.1 {self.master.port} 2\n"
-                f"sentinel down-after-milliseconds {NAME} 500\nsentinel failover-timeout {NAME} 5000\n"
+                f"sentinel down-after-milliseconds {NAME} 2000\nsentinel failover-timeout {NAME} 5000\n"
             )
             self.ports.append(port)
             self.children.append(

@@ -115,6 +115,10 @@ class RedisServer:
     def kill9(self):
         self.child.kill9()
 
+    def wait_written(self):
+        """What it has answered is in its file: with everysec, while the disk is slow, Redis answers before it writes."""
+        wait_until(lambda: self.client.info("persistence")["aof_buffer_length"] == 0, 20, "the file has everything")
+
     def close(self):
         self.client.close()
         self.binary.close()
@@ -224,7 +228,7 @@ class Api:
         """Until the workers match against one subscription more than when table_subscriptions() was `before`."""
         if self.dispatcher_url:
             workers = self.metric("petrel_workers")
-            wait_until(lambda: self.table_subscriptions() >= before + workers, 5, "the workers know it")
+            wait_until(lambda: self.table_subscriptions() >= before + workers, 20, "the workers know it")
 
     def table_subscriptions(self):
         return self.metric("petrel_table_subscriptions") if self.dispatcher_url else 0

@@ -32,6 +32,16 @@ def leases(redis_server):
     return [state for state in states if "@" in state]
 
 
+def in_hand(redis_server):
+    """The events of which Redis doesn't know yet what became of them: pending, or leased."""
+    client = redis_server.client
+    pending = {"msg_0_" + entry["message_id"].replace("-", "_")
+               for entry in client.xpending_range("petrel:events", "petrel", "-", "+", 100000)}
+    leased = {event for key in client.scan_iter("petrel:parked:*")
+              for event, state in client.hgetall(key).items() if "@" in state}
+    return pending | leased
+
+
 def holding(redis_server):
     consumers = redis_server.client.xinfo_consumers("petrel:events", "petrel")
     return {consumer["name"]: consumer["pending"] for consumer in consumers}
@@ -105,12 +115,12 @@ def test_a_second_signal_ends_at_once(start, receiver, xadd):
     petrel.api.subscribe(receiver.url("/"))
     xadd(type="a", data="1")
     wait_until(lambda: receiver.count() == 1, 5, "an attempt in flight")
-    petrel.signal(signal.SIGTERM)
-    wait_until(lambda: "draining" in petrel.output(), 5, "it has heard the first")
     began = time.monotonic()
+    petrel.signal(signal.SIGTERM)
+    wait_until(lambda: "draining" in petrel.output(), 20, "it has heard the first")
     wait_until(lambda: petrel.signal(signal.SIGTERM) or not petrel.is_running(), 10, "impatience shows")
-    assert petrel.process.wait(5) == 128 + signal.SIGTERM
-    assert time.monotonic() - began > 0.5, "only a second later"
+    assert petrel.process.wait(20) == 128 + signal.SIGTERM
+    assert time.monotonic() - began > 1, "only a second later"
 
 
 def test_a_signal_sent_twice_is_one(start, receiver, xadd, redis_server):
@@ -174,20 +184,16 @@ def test_what_a_killed_one_held_is_taken_over(start, fast_receiver, redis_server
     events = publish(redis_server, 6000)
     wait_until(lambda: victim.api.metric('petrel_deliveries_total{outcome="delivered"}') > 300, 20, "it is at work")
     victim.kill9()
-    killed = time.monotonic()
+    unsettled = in_hand(redis_server)
     assert not all_accepted(fast_receiver, events), "in the middle of it"
     wait_until(lambda: redis_server.is_settled(6000), 60, "everything is settled by the other")
     assert set(fast_receiver.accepted()) == {("/", event) for event in events}
     wait_until(lambda: len(holding(redis_server)) == 2, 15, "the dead one's consumers are removed")
 
     # Repeated is only what was being attempted, or had just arrived.
-    first = {}
-    for entry in fast_receiver.log:
-        if entry.is_accepted:
-            first.setdefault(entry.event, entry.at)
     repeated = [event for (_, event), n in fast_receiver.accepted().items() if n > 1]
     print(f"{len(repeated)} of 6000 repeated")
     assert all(n <= 2 for n in fast_receiver.accepted().values())
     assert len(repeated) <= 400
-    assert all(first[event] > killed - 1.0 for event in repeated), "others were known to have arrived"
+    assert set(repeated) <= unsettled, "others were known to have arrived"
     assert serve.api.metric("petrel_data_loss_total") == 0

@@ -3,7 +3,6 @@
 
 import os
 import random
-import time
 
 import pytest
 from harness.processes import BINARY
@@ -52,9 +51,9 @@ def test_the_order_survives_failures_and_deaths(start, fast_receiver, redis_serv
     fleet[0].api.subscribe(fast_receiver.url("/plain"))
     events = set()
     for round_number in range(3):
+        before = len(fast_receiver.log)
         events |= publish(redis_server, EVENTS // 3)
         time_to_kill = dice.random()
-        before = len(fast_receiver.log)
         wait_until(lambda: len(fast_receiver.log) > before + 20, 20, "deliveries flow")
         stays(lambda: True, time_to_kill, "the load runs")
         fleet[1 + round_number % 2].kill9()
@@ -81,14 +80,12 @@ def test_one_at_a_time(start, receiver, redis_server):
 
 
 def test_a_slow_neighbour_of_the_same_events_delays_nobody(start, receiver, redis_server):
-    petrel = start(flags=["--request-timeout", "8s"])
+    petrel = start(flags=["--request-timeout", "60s"])
     receiver.script("/hang", [Answer(hang=True)])
     petrel.api.subscribe(receiver.url("/hang"))
     petrel.api.subscribe(receiver.url("/"), ordered=True)
-    began = time.monotonic()
     events = publish(redis_server, 20)
-    wait_until(lambda: set(receiver.accepted("/")) == events, 6, "the ordered one has all before any hanging one ends")
-    assert time.monotonic() - began < 6
+    wait_until(lambda: set(receiver.accepted("/")) == events, 30, "the ordered one has all before any hanging one ends")
     assert [r.id for r in receiver.at("/")] == sorted(events, key=place)
 
 
@@ -107,13 +104,12 @@ def test_who_comes_while_others_hang_does_not_wait_for_them(start, receiver, red
 @pytest.mark.parametrize("choice", ["skip", "block"])
 def test_a_poisonous_one_is_skipped_or_blocks_as_chosen(start, fast_receiver, redis_server, choice):
     petrel = start(flags=["--retry-schedule", "50ms,50ms"])
-    poison = []
+    poison = ["poison"]
     fast_receiver.decide = lambda path, event: status_line(500) if [event] == poison else OK
-    petrel.api.subscribe(fast_receiver.url("/"), ordered=True, ordered_failure=choice)
+    subscription = petrel.api.subscribe(fast_receiver.url("/"), ordered=True, ordered_failure=choice)["id"]
     petrel.api.subscribe(fast_receiver.url("/other"), ordered=True)
     entry = redis_server.client.xadd("petrel:events", {"type": "b", "data": "1", "id": "poison"})
     assert entry
-    poison.append("poison")
     others = publish(redis_server, 10)
     seen = lambda path: {e.event for e in list(fast_receiver.log) if e.path == path and e.is_accepted}  # noqa: E731
     if choice == "skip":
@@ -121,7 +117,7 @@ def test_a_poisonous_one_is_skipped_or_blocks_as_chosen(start, fast_receiver, re
         assert [i["event"] for i in petrel.api.items("/v1/dead-letters")][0] == "poison"
         return
     wait_until(lambda: sum(e.event == "poison" and e.path == "/" for e in list(fast_receiver.log)) > 8, 20, "it goes on")
-    assert not seen("/") and petrel.api.items("/v1/dead-letters", subscription="x") == []
+    assert not seen("/") and petrel.api.items("/v1/dead-letters", subscription=subscription) == []
     poison.clear()
     wait_until(lambda: seen("/") == others | {"poison"}, 20, "all arrive once it is well")
 

@@ -64,11 +64,11 @@ def test_ready_says_what_is_weaker(api, petrel):
 @pytest.mark.parametrize("how", ["stopped", "hangs"])
 def test_without_redis_unready_within_two_seconds_yet_alive(api, petrel, redis_server, how):
     assert readiness(petrel)[0] == 200
-    began = time.monotonic()
     if how == "stopped":
         redis_server.stop()
     else:
         redis_server.child.signal(signal.SIGSTOP)
+    began = time.monotonic()
     try:
         wait_until(lambda: readiness(petrel)[0] == 503, 2, "unready")
         wait_until(lambda: not readiness(petrel)[1]["redis"]["ok"], 2, "Redis doesn't answer")
@@ -158,8 +158,10 @@ def test_every_metric_moves(api, petrel, receiver, xadd, redis_server):
 
     def settled():
         now = samples(url)
+        # What Redis holds, and the one that leaves nothing there.
+        delivered = ("petrel_deliveries_total", (("outcome", "delivered"),))
         return now[("petrel_parked", ())] == 1 and now[("petrel_dead_letters", ())] == 3 and now[
-            ("petrel_rejected_events", ())] == 1 and now
+            ("petrel_rejected_events", ())] == 1 and now[delivered] > before[delivered] and now
 
     after = wait_until(settled, 10, "parked, dead and rejected are shown")
 

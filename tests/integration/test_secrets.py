@@ -135,7 +135,8 @@ def deliver(the, receiver, stranger):
         the.api.ok("POST", "/v1/events", json={"type": name, "data": {"n": 1}})
     dead = set(ids) - {"ok"}
     wait_until(lambda: len(the.api.items("/v1/dead-letters")) == len(dead) and receiver.count("/ok"), 20, "all have ended")
-    assert {one["error"] for one in the.api.items("/v1/attempts")} >= {"tls_certificate", "connect_refused", "http_status"}
+    errors = {"tls_certificate", "connect_refused", "http_status"}
+    wait_until(lambda: {one["error"] for one in the.api.items("/v1/attempts")} >= errors, 10, "the attempts are logged")
     request = receiver.at("/ok")[0]
     assert request.headers["x-token"] == HEADER and request.headers["webhook-signature"]
     return ids

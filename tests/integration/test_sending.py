@@ -4,7 +4,7 @@
 import gzip
 import json
 import re
-import time
+import threading
 
 import pytest
 from harness import judges
@@ -48,20 +48,22 @@ def test_exactly_the_headers_of_the_contract(petrel, receiver, xadd):
 
 def test_each_attempt_is_signed_anew(start, receiver, xadd):
     petrel = start(flags=["--retry-schedule", "1500ms,1500ms"])
-    receiver.script("/", [Answer(500), Answer(500), Answer(200)])
+    calls, gate = [], threading.Event()
+    receiver.script("/", lambda n: calls.append(n) or (Answer(500, gate=gate), Answer(500), Answer(200))[n])
     subscription = petrel.api.subscribe(receiver.url("/"))
     old = petrel.api.secret(subscription["id"])["secret"]
     xadd(type="a", data='{"n":1}')
-    wait_until(lambda: receiver.count() == 1, 5, "the first attempt")
+    wait_until(lambda: calls, 10, "the first attempt")
     petrel.api.ok("POST", f"/v1/subscriptions/{subscription['id']}/rotate-secret")
     new = petrel.api.secret(subscription["id"])["secret"]
+    gate.set()  # the second is more than a second away: by then the workers know of it
     requests = wait_until(lambda: receiver.count() == 3 and receiver.requests, 15, "3 attempts")
     assert [r.attempt for r in requests] == [1, 2, 3]
     assert len({r.id for r in requests}) == 1 and len({r.body for r in requests}) == 1
     stamps = [int(r.headers["webhook-timestamp"]) for r in requests]
     assert stamps[0] < stamps[1] < stamps[2]
     for request, stamp in zip(requests, stamps):
-        assert abs(stamp - request.arrived_at) < 2
+        assert -1 < request.arrived_at - stamp < 10
     # The first is signed with what was the only secret then, the later ones with both.
     assert [len(r.headers["webhook-signature"].split(" ")) for r in requests] == [1, 2, 2]
     assert judges.judge_python([(old, r) for r in requests]) == ["ok"] * 3
@@ -91,7 +93,8 @@ def test_connections_are_kept(petrel, receiver, xadd, redis_server):
     before = receiver.connections
     for i in range(20):
         xadd(type="a", data=str(i))
-        wait_until(lambda n=903 + 3 * i: receiver.count() >= n, 5, "one after the other")
+        # The receiver counts a request before it has answered: only after the answer is its connection free.
+        wait_until(lambda n=301 + i: redis_server.is_settled(n), 10, "one after the other")
     assert receiver.connections == before
 
 
@@ -227,14 +230,15 @@ def test_proxies_of_the_environment_are_ignored(start, receiver, xadd):
 
 
 def test_slow_answers_do_not_delay_others(petrel, receiver, xadd):
-    receiver.script("/slow", [Answer(200, delay_s=1.5)])
+    gate = threading.Event()
+    receiver.script("/slow", [Answer(200, gate=gate)])
     petrel.api.subscribe(receiver.url("/slow"), ["slow"])
     petrel.api.subscribe(receiver.url("/quick"), ["quick"])
     for _ in range(10):
         xadd(type="slow", data="1")
-    began = time.time()
     xadd(type="quick", data="1")
-    wait_until(lambda: receiver.count("/quick") == 1, 5, "the quick one")
-    assert receiver.at("/quick")[0].arrived_at - began < 1.4
+    wait_until(lambda: receiver.count("/quick") == 1, 10, "the quick one")
+    assert receiver.count("/slow") == 0
+    gate.set()
     wait_until(lambda: receiver.count("/slow") == 10, 10, "the slow ones")
     assert json.loads(receiver.at("/slow")[0].body)["type"] == "slow"

@@ -27,7 +27,8 @@ class World:
         wait_until(lambda: len(api.items("/v1/attempts", event=event)) == 2, 10, "both were tried")
         delivered = api.ok("POST", "/v1/events", json={
             "type": "a", "data": 1, "tenant": tenant, "subscription": good})["id"]
-        wait_until(lambda: api.ok("GET", f"/v1/events/{delivered}")["state"] == "settled", 10, "delivered")
+        for one in (event, other, delivered):
+            wait_until(lambda: api.ok("GET", f"/v1/events/{one}")["state"] == "settled", 10, "settled")
         key = make_key(api, "read", tenant=tenant)["id"]
         return {"subscription": good, "failing": bad, "event": event, "dead_letter": f"{event}.{bad}",
                 "other_letter": f"{other}.{bad}", "key": key, "rejected": "0-1-1", "delivered": delivered}

@@ -10,6 +10,16 @@ static struct redis_server server;
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define ASK(...) REDIS_ASK(&server, __VA_ARGS__)
 
+// "<name>:<suffix>", valid until 16 others were made.
+static inline const char *key_of(const char *name, const char *suffix)
+{
+    static char keys[16][256];
+    static unsigned made;
+    char *key = keys[made++ % 16];
+    snprintf(key, sizeof keys[0], "%s:%s", name, suffix);
+    return key;
+}
+
 static inline const char *eval(enum script script, const char *const *key_names,
                                const char *const *args)
 {

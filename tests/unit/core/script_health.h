@@ -15,12 +15,9 @@ static int events;
 static inline const char *park_for(const char *report, const char *policy, const char *is_ordered)
 {
     snprintf(event_id, sizeof event_id, "e%d", ++events);
-    char message[256], settled[80];
-    snprintf(message, sizeof message, "message:%s", event_id);
-    snprintf(settled, sizeof settled, "settled:%s", entry);
     return eval(SCRIPT_PARK,
-                WORDS("events", "queue:s", "due", "parked:s", message, settled, "totals",
-                      "health:s", "open", "breakers", "order:s"),
+                WORDS("events", "queue:s", "due", "parked:s", key_of("message", event_id),
+                      key_of("settled", entry), "totals", "health:s", "open", "breakers", "order:s"),
                 WORDS("petrel", entry, event_id, "s", "0", "1", "1000", "1000", "500",
                       "http_status", COPY, "1", "0", "c", report, policy, is_ordered));
 }
@@ -40,11 +37,9 @@ static inline const char *claim_as(const char *lease, const char *count, const c
 
 static inline const char *finish_as(const char *event, const char *lease)
 {
-    char message[256];
-    snprintf(message, sizeof message, "message:%s", event);
     return eval(SCRIPT_FINISH,
                 WORDS("queue:s", "parked:s", "totals", "health:s", "open", "breakers", "due",
-                      "order:s", "events", message),
+                      "order:s", "events", key_of("message", event)),
                 WORDS("s", RECOVERY, event, lease));
 }
 

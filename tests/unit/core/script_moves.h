@@ -57,20 +57,20 @@ static inline const char *state_of(const char *sub, const char *event)
 }
 #define POLICY "10 80 20 5000 300000 432000000"
 
+static inline const char *letter_of(const char *event, const char *sub)
+{
+    static char letter[160];
+    snprintf(letter, sizeof letter, "%s.%s", event, sub);
+    return letter;
+}
+
 static inline const char *park(const char *entry_id, const char *event, const char *sub,
                                const char *delay, const char *is_sole)
 {
-    char queue[80], parked[80], message[80], settled[80];
-    snprintf(queue, sizeof queue, "queue:%s", sub);
-    snprintf(parked, sizeof parked, "parked:%s", sub);
-    snprintf(message, sizeof message, "message:%s", event);
-    snprintf(settled, sizeof settled, "settled:%s", entry_id);
-    char health[80], order[80];
-    snprintf(health, sizeof health, "health:%s", sub);
-    snprintf(order, sizeof order, "order:%s", sub);
     return done(eval(SCRIPT_PARK,
-                     WORDS("events", queue, "due", parked, message, settled, "totals", health,
-                           "open", "breakers", order),
+                     WORDS("events", key_of("queue", sub), "due", key_of("parked", sub),
+                           key_of("message", event), key_of("settled", entry_id), "totals",
+                           key_of("health", sub), "open", "breakers", key_of("order", sub)),
                      WORDS("petrel", entry_id, event, sub, delay, "1", "1000", "1000", "500",
                            "http_status", COPY, is_sole, "0", "c", "", POLICY, "0")));
 }
@@ -78,16 +78,13 @@ static inline const char *park(const char *entry_id, const char *event, const ch
 static inline const char *claim(const char *sub, const char *limit, const char *lease_ms,
                                 const char *lease)
 {
-    char queue[80], parked[80];
-    snprintf(queue, sizeof queue, "queue:%s", sub);
-    snprintf(parked, sizeof parked, "parked:%s", sub);
-    char health[80], *breaker;
-    snprintf(health, sizeof health, "health:%s", sub);
     snprintf(answered, sizeof answered, "%s",
-             eval(SCRIPT_CLAIM, WORDS(queue, "due", parked, health, "open", "breakers", "events"),
+             eval(SCRIPT_CLAIM,
+                  WORDS(key_of("queue", sub), "due", key_of("parked", sub), key_of("health", sub),
+                        "open", "breakers", "events"),
                   WORDS(sub, limit, lease_ms, lease, "64", "100000000", "", "", "")));
     // Without the breaker, which the tests of health look at.
-    breaker = strstr(answered, " closed 0");
+    char *breaker = strstr(answered, " closed 0");
     if (breaker)
         memmove(breaker, breaker + 9, strlen(breaker + 9) + 1);
     return answered;
@@ -95,27 +92,18 @@ static inline const char *claim(const char *sub, const char *limit, const char *
 
 static inline const char *finish(const char *event, const char *sub, const char *lease)
 {
-    char queue[80], parked[80], message[80];
-    snprintf(queue, sizeof queue, "queue:%s", sub);
-    snprintf(parked, sizeof parked, "parked:%s", sub);
-    snprintf(message, sizeof message, "message:%s", event);
-    char health[80], order[80];
-    snprintf(health, sizeof health, "health:%s", sub);
-    snprintf(order, sizeof order, "order:%s", sub);
-    return last_result(eval(
-        SCRIPT_FINISH,
-        WORDS(queue, parked, "totals", health, "open", "breakers", "due", order, "events", message),
-        WORDS(sub, "", "", "", event, lease)));
+    return last_result(eval(SCRIPT_FINISH,
+                            WORDS(key_of("queue", sub), key_of("parked", sub), "totals",
+                                  key_of("health", sub), "open", "breakers", "due",
+                                  key_of("order", sub), "events", key_of("message", event)),
+                            WORDS(sub, "", "", "", event, lease)));
 }
 
 static inline const char *retry(const char *event, const char *sub, const char *lease)
 {
-    char queue[80], parked[80];
-    snprintf(queue, sizeof queue, "queue:%s", sub);
-    snprintf(parked, sizeof parked, "parked:%s", sub);
-    char health[80];
-    snprintf(health, sizeof health, "health:%s", sub);
-    return done(eval(SCRIPT_RETRY, WORDS(queue, "due", parked, health, "open", "breakers"),
+    return done(eval(SCRIPT_RETRY,
+                     WORDS(key_of("queue", sub), "due", key_of("parked", sub),
+                           key_of("health", sub), "open", "breakers"),
                      WORDS(event, lease, sub, "60000", "2", "1000", "2000", "503", "http_status",
                            "0", "", POLICY)));
 }
@@ -123,45 +111,33 @@ static inline const char *retry(const char *event, const char *sub, const char *
 static inline const char *bury(const char *entry_id, const char *event, const char *sub,
                                const char *lease, const char *is_sole)
 {
-    char queue[80], parked[80], message[80], settled[80], letter[160], key[170];
-    snprintf(queue, sizeof queue, "queue:%s", sub);
-    snprintf(parked, sizeof parked, "parked:%s", sub);
-    snprintf(message, sizeof message, "message:%s", event);
-    snprintf(settled, sizeof settled, "settled:%s", entry_id[0] ? entry_id : "0-0");
-    snprintf(letter, sizeof letter, "%s.%s", event, sub);
-    snprintf(key, sizeof key, "dead:%s", letter);
-    char health[80], order[80];
-    snprintf(health, sizeof health, "health:%s", sub);
-    snprintf(order, sizeof order, "order:%s", sub);
-    return done(eval(SCRIPT_BURY,
-                     WORDS("events", queue, parked, message, settled, "totals", "dead", key, health,
-                           "open", "breakers", order),
-                     WORDS("petrel", entry_id, event, sub, letter, lease, lease[0] ? "" : COPY,
-                           is_sole, lease[0] ? "" : "c", "", POLICY, "", "", "", "reason",
-                           "exhausted", "attempts", "10")));
+    const char *letter = letter_of(event, sub);
+    return done(
+        eval(SCRIPT_BURY,
+             WORDS("events", key_of("queue", sub), key_of("parked", sub), key_of("message", event),
+                   key_of("settled", entry_id[0] ? entry_id : "0-0"), "totals", "dead",
+                   key_of("dead", letter), key_of("health", sub), "open", "breakers",
+                   key_of("order", sub)),
+             WORDS("petrel", entry_id, event, sub, letter, lease, lease[0] ? "" : COPY, is_sole,
+                   lease[0] ? "" : "c", "", POLICY, "", "", "", "reason", "exhausted", "attempts",
+                   "10")));
 }
 
 static inline const char *redrive(const char *event, const char *sub)
 {
-    char queue[80], parked[80], message[80], letter[160], key[170];
-    snprintf(queue, sizeof queue, "queue:%s", sub);
-    snprintf(parked, sizeof parked, "parked:%s", sub);
-    snprintf(message, sizeof message, "message:%s", event);
-    snprintf(letter, sizeof letter, "%s.%s", event, sub);
-    snprintf(key, sizeof key, "dead:%s", letter);
-    char order[80];
-    snprintf(order, sizeof order, "order:%s", sub);
-    return eval(SCRIPT_REDRIVE, WORDS("dead", key, queue, "due", parked, message, "totals", order),
+    const char *letter = letter_of(event, sub);
+    return eval(SCRIPT_REDRIVE,
+                WORDS("dead", key_of("dead", letter), key_of("queue", sub), "due",
+                      key_of("parked", sub), key_of("message", event), "totals",
+                      key_of("order", sub)),
                 WORDS(letter, event, sub));
 }
 
 static inline const char *discard(const char *event, const char *sub)
 {
-    char message[80], letter[160], key[170];
-    snprintf(message, sizeof message, "message:%s", event);
-    snprintf(letter, sizeof letter, "%s.%s", event, sub);
-    snprintf(key, sizeof key, "dead:%s", letter);
-    return eval(SCRIPT_DISCARD, WORDS("dead", key, message), WORDS(letter));
+    const char *letter = letter_of(event, sub);
+    return eval(SCRIPT_DISCARD, WORDS("dead", key_of("dead", letter), key_of("message", event)),
+                WORDS(letter));
 }
 
 static inline int64_t score(const char *key, const char *member)

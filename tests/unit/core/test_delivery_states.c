@@ -16,18 +16,11 @@ static bool parks_unattempted; // with the script for that
 #define HEALTH_KEYS "health:s", "open", "breakers"
 #define POLICY "10 80 20 5000 300000 432000000"
 #define PARK_KEYS                                                                                  \
-    WORDS("events", "queue:s", "due", "parked:s", "message:e", settled_key(), "totals",            \
+    WORDS("events", "queue:s", "due", "parked:s", "message:e", key_of("settled", entry), "totals", \
           HEALTH_KEYS, "order:s")
 #define BURY_KEYS                                                                                  \
-    WORDS("events", "queue:s", "parked:s", "message:e", settled_key(), "totals", "dead",           \
-          "dead:e.s", HEALTH_KEYS, "order:s")
-
-static const char *settled_key(void)
-{
-    static char key[80];
-    snprintf(key, sizeof key, "settled:%s", entry);
-    return key;
-}
+    WORDS("events", "queue:s", "parked:s", "message:e", key_of("settled", entry), "totals",        \
+          "dead", "dead:e.s", HEALTH_KEYS, "order:s")
 
 static const char *read_new(void)
 {
@@ -43,7 +36,7 @@ static const char *park_unattempted(void)
 {
     return last_result(eval(SCRIPT_PARK_MANY,
                             WORDS("events", "queue:s", "due", "parked:s", "totals", HEALTH_KEYS,
-                                  "order:s", "message:e", settled_key()),
+                                  "order:s", "message:e", key_of("settled", entry)),
                             WORDS("petrel", "s", "0", "0", "0", "c", entry, "e", COPY, sole)));
 }
 
@@ -65,7 +58,8 @@ static const char *bury(void)
 
 static const char *note(void)
 {
-    return eval(SCRIPT_NOTE, WORDS("events", settled_key()), WORDS("petrel", entry, "c", "s"));
+    return eval(SCRIPT_NOTE, WORDS("events", key_of("settled", entry)),
+                WORDS("petrel", entry, "c", "s"));
 }
 
 static const char *acknowledge(void)
@@ -270,7 +264,7 @@ static const char *state_in_redis(void)
     if (strcmp(ASK("XLEN", "t:rejected"), "0") != 0)
         return "rejected";
     char settled[96];
-    snprintf(settled, sizeof settled, "t:%s", settled_key());
+    snprintf(settled, sizeof settled, "t:%s", key_of("settled", entry));
     bool is_noted = strcmp(ASK("SISMEMBER", settled, "s"), "1") == 0;
     if (strstr(ASK("XPENDING", "t:events", "petrel"), "[[c 1]]"))
         return is_noted ? "noted" : "in hand";

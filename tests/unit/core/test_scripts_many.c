@@ -14,9 +14,7 @@ static void read_three(void)
 
 static const char *settled_key(int i)
 {
-    static char keys[3][96];
-    snprintf(keys[i], sizeof keys[i], "settled:%s", entries[i]);
-    return keys[i];
+    return key_of("settled", entries[i]);
 }
 
 static const char *park_three(const char *is_held, const char *is_ordered)

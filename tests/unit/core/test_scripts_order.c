@@ -79,21 +79,20 @@ TEST(a_dead_one_keeps_its_place_for_a_redrive)
     fresh();
     read_one("c");
     park_for("", QUICK, "1");
-    char first[64], letter[80], key[90], message[80];
+    char first[64], letter[80];
     snprintf(first, sizeof first, "%s", event_id);
     snprintf(letter, sizeof letter, "%s.s", first);
-    snprintf(key, sizeof key, "dead:%s", letter);
-    snprintf(message, sizeof message, "message:%s", first);
     read_one("c");
     park_for("", QUICK, "1");
     claim_first("l");
     eval(SCRIPT_BURY,
-         WORDS("events", "queue:s", "parked:s", message, "settled:0-0", "totals", "dead", key,
-               "health:s", "open", "breakers", "order:s"),
+         WORDS("events", "queue:s", "parked:s", key_of("message", first), "settled:0-0", "totals",
+               "dead", key_of("dead", letter), "health:s", "open", "breakers", "order:s"),
          WORDS("petrel", "", first, "s", letter, "l", "", "0", "", "", QUICK, "", "", "", "reason",
                "exhausted"));
     CHECK_STR(eval(SCRIPT_REDRIVE,
-                   WORDS("dead", key, "queue:s", "due", "parked:s", message, "totals", "order:s"),
+                   WORDS("dead", key_of("dead", letter), "queue:s", "due", "parked:s",
+                         key_of("message", first), "totals", "order:s"),
                    WORDS(letter, first, "s")),
               "1");
     CHECK_STR(word(claim_first("l"), 4), first);

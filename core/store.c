@@ -106,6 +106,11 @@ int64_t store_field_int(redis_reply *fields, const char *name)
     return redis_reply_int(redis_reply_field(fields, name));
 }
 
+bool store_field_passes(redis_reply *fields, const char *name, const char *wanted)
+{
+    return !wanted || span_equals_text(redis_reply_span(redis_reply_field(fields, name)), wanted);
+}
+
 bool store_is_visible(const struct store *store, const char *tenant)
 {
     return !store->tenant || strcmp(store->tenant, tenant) == 0;

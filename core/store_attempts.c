@@ -11,11 +11,6 @@ struct reading {
     const char *tenant; // NULL: any
 };
 
-static bool is_wanted(redis_reply *fields, const char *name, const char *wanted)
-{
-    return !wanted || span_equals_text(redis_reply_span(redis_reply_field(fields, name)), wanted);
-}
-
 static void read_attempt(const struct store_row *row, struct store_attempt *attempt)
 {
     *attempt = (struct store_attempt){0};
@@ -37,10 +32,10 @@ static bool on_row(struct store_walk *walk, const struct store_row *row)
 {
     const struct reading *reading = walk->arg;
     const struct store_attempt_filter *filter = reading->filter;
-    if (!is_wanted(row->fields, "subscription", filter->subscription) ||
-        !is_wanted(row->fields, "event", filter->event) ||
-        !is_wanted(row->fields, "tenant", reading->tenant) ||
-        !is_wanted(row->fields, "outcome", filter->outcome))
+    if (!store_field_passes(row->fields, "subscription", filter->subscription) ||
+        !store_field_passes(row->fields, "event", filter->event) ||
+        !store_field_passes(row->fields, "tenant", reading->tenant) ||
+        !store_field_passes(row->fields, "outcome", filter->outcome))
         return false;
     read_attempt(row, &reading->list->items[reading->list->count++]);
     return true;

@@ -169,19 +169,15 @@ static enum store_result fetch(struct store_walk *walk, uint32_t shard,
     }
 }
 
-static bool is_wanted(redis_reply *fields, const char *name, const char *wanted)
-{
-    return !wanted || span_equals_text(redis_reply_span(redis_reply_field(fields, name)), wanted);
-}
-
 static bool on_row(struct store_walk *walk, const struct store_row *row)
 {
     const struct reading *reading = walk->arg;
     const struct store_dead_letter_filter *filter = reading->filter;
     // No fields: of another subscription, or redriven since the set was read.
-    if (redis_reply_count(row->fields) == 0 || !is_wanted(row->fields, "type", filter->type) ||
-        !is_wanted(row->fields, "reason", filter->reason) ||
-        !is_wanted(row->fields, "tenant", filter->tenant))
+    if (redis_reply_count(row->fields) == 0 ||
+        !store_field_passes(row->fields, "type", filter->type) ||
+        !store_field_passes(row->fields, "reason", filter->reason) ||
+        !store_field_passes(row->fields, "tenant", filter->tenant))
         return false;
     struct store_dead_letter *letter = &reading->list->items[reading->list->count++];
     if (!read_letter(&row->position, row->fields, letter))

@@ -39,6 +39,8 @@ void store_refuse_tenant(const struct store *store, struct field_errors *errors)
 void store_copy_text(redis_reply *reply, char *out, size_t out_size);
 void store_copy_field(redis_reply *fields, const char *name, char *out, size_t out_size);
 int64_t store_field_int(redis_reply *fields, const char *name);
+// Whether a row passes a list's filter: the field is what is wanted, or nothing is (NULL).
+bool store_field_passes(redis_reply *fields, const char *name, const char *wanted);
 
 // "<ms>-<sequence>"; false on anything else.
 bool store_parse_entry_id(struct span text, int64_t *ms, uint64_t *sequence);

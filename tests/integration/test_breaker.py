@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A sick subscriber costs a probe, not a storm; and comes back slowly."""
 
+import threading
 import time
 
 import pytest

@@ -131,6 +131,7 @@ static inline void close_stage(void)
     mailbox_post_one(&worker->inbox, &note_create(MAIL_STOP, 0, "")->mail);
     CHECK(worker_start(worker)); // for its end only
     worker_join(worker);
+    uv_run(&supervisor_loop, UV_RUN_ONCE); // opens its last letter
     worker_destroy(&worker);
     mailbox_close(&supervisor, NULL);
     uv_run(&supervisor_loop, UV_RUN_DEFAULT);

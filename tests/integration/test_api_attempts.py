@@ -77,7 +77,7 @@ def test_pages_neither_repeat_nor_skip_while_attempts_come_in(api, receiver):
             break
         before = len(everything(api, limit=200))
         publish(api, 1)
-        wait_until(lambda: len(everything(api, limit=200)) == before + 1, 5, "another attempt")
+        wait_until(lambda: len(everything(api, limit=200)) == before + 1, 15, "another attempt")
     assert seen == expected
 
 

@@ -17,7 +17,7 @@ def test_the_audit_log_says_who_did_what_to_which(api, as_key, petrel):
     def lines():
         return [line for line in petrel.output().splitlines() if 'event=audit' in line]
 
-    wait_until(lambda: len(lines()) >= 6, 5, "six lines")
+    wait_until(lambda: len(lines()) >= 6, 15, "six lines")
     log = "\n".join(lines())
     for expected in (
         f"key=admin peer=127.0.0.1 method=POST path=/v1/keys made=/v1/keys/{made['id']} status=201",
@@ -48,5 +48,5 @@ def test_no_change_is_missing_in_the_audit_log(api, receiver, petrel):
         lines = [line for line in petrel.output().splitlines() if "event=audit" in line]
         return [line for line in expected if not any(line in one for one in lines)]
 
-    wait_until(lambda: not missing(), 5, "a line for each")
+    wait_until(lambda: not missing(), 15, "a line for each")
     assert not missing()

@@ -77,10 +77,10 @@ def test_redrive_sends_again_with_a_new_schedule(api, receiver, bury, redis_serv
     receiver.script("/bad", [Answer(200)])
     api.ok("POST", f"/v1/dead-letters/{letter}/redrive")
     wait_until(lambda: receiver.accepted("/bad") == [event], 10, "delivered")
-    wait_until(lambda: api.ok("GET", f"/v1/events/{event}")["deliveries"][0]["state"] == "delivered", 5, "and said so")
+    wait_until(lambda: api.ok("GET", f"/v1/events/{event}")["deliveries"][0]["state"] == "delivered", 15, "and said so")
     assert everything(api) == [] and api.get(f"/v1/dead-letters/{letter}").status_code == 404
     assert api.post(f"/v1/dead-letters/{letter}/redrive").status_code == 404
-    wait_until(lambda: not redis_server.client.exists(f"petrel:message:{event}"), 5, "its copy is gone")
+    wait_until(lambda: not redis_server.client.exists(f"petrel:message:{event}"), 15, "its copy is gone")
     bodies = {request.body for request in receiver.at("/bad")}
     assert len(bodies) == 1, "the same bytes each time"
 

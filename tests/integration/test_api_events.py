@@ -40,7 +40,7 @@ def test_the_bytes_of_data_arrive_as_they_came(api, receiver, data):
     api.subscribe(receiver.url("/"))
     answer = post_raw(api, '{"data" : %s , "type":"a.b"}' % data)
     assert answer.status_code == 202, answer.text
-    wait_until(lambda: receiver.count() == 1, 5, "the delivery")
+    wait_until(lambda: receiver.count() == 1, 15, "the delivery")
     body = receiver.at("/")[0].body
     assert body[body.index(b'"data":') + 7:-1] == data.encode()
     event = api.ok("GET", answer.headers["location"])
@@ -56,7 +56,7 @@ def test_every_field_reaches_the_subscriber(api, receiver):
         "content_type": "application/octet-stream", "tenant": "acme", "subscription": one["id"],
         "timestamp": "2026-01-02T03:04:05.678+01:00", "traceparent": trace})
     assert answer == {"id": "order-1"}
-    wait_until(lambda: receiver.count("/one") == 1, 5, "the delivery")
+    wait_until(lambda: receiver.count("/one") == 1, 15, "the delivery")
     request = receiver.at("/one")[0]
     assert request.body == b"\x00\xffraw" and request.id == "order-1"
     assert request.headers["content-type"] == "application/octet-stream"
@@ -71,7 +71,7 @@ def test_every_field_reaches_the_subscriber(api, receiver):
 def test_payload_as_text(api, receiver):
     api.subscribe(receiver.url("/"))
     api.ok("POST", "/v1/events", json={"type": "a", "payload": "<é/>\n", "content_type": "application/xml"})
-    wait_until(lambda: receiver.count() == 1, 5, "the delivery")
+    wait_until(lambda: receiver.count() == 1, 15, "the delivery")
     assert receiver.at("/")[0].body == "<é/>\n".encode()
 
 
@@ -87,10 +87,10 @@ def test_an_event_shows_the_state_of_every_delivery(api, receiver):
 
     def parks():  # what changed here is known there within a second
         probe = api.ok("POST", "/v1/events", json={"type": "a", "data": 0, "subscription": ids["paused"]})["id"]
-        wait_until(lambda: is_settled(api, probe), 5, "the probe is settled")
+        wait_until(lambda: is_settled(api, probe), 15, "the probe is settled")
         return states(api, probe) == {ids["paused"]: "parked"}
 
-    wait_until(parks, 5, "the pause is known to the dispatcher")
+    wait_until(parks, 15, "the pause is known to the dispatcher")
     event = api.ok("POST", "/v1/events", json={"type": "a", "data": 1})["id"]
     expected = {ids["delivered"]: "delivered", ids["parked"]: "parked", ids["dead"]: "dead", ids["paused"]: "parked"}
     wait_until(lambda: is_settled(api, event) and states(api, event) == expected, 10, "all are what they will be")
@@ -104,7 +104,7 @@ def test_an_event_shows_the_state_of_every_delivery(api, receiver):
     # And while an attempt runs.
     late = api.subscribe(receiver.url("/late"), ["late"])["id"]
     event = api.ok("POST", "/v1/events", json={"type": "late", "data": 1})["id"]
-    wait_until(lambda: states(api, event).get(late) == "pending", 5, "the attempt runs")
+    wait_until(lambda: states(api, event).get(late) == "pending", 15, "the attempt runs")
     found = api.ok("GET", f"/v1/events/{event}")
     assert found["state"] == "pending", found
 
@@ -135,12 +135,12 @@ def test_the_same_event_id_is_delivered_once(api, receiver, redis_server):
     api.subscribe(receiver.url("/"))
     api.ok("POST", "/v1/events", json={"type": "a", "data": 0, "id": "same"})
     # Two workers read: of repeats within a moment either may be the one.
-    wait_until(lambda: receiver.count() == 1, 5, "the first arrives")
+    wait_until(lambda: receiver.count() == 1, 15, "the first arrives")
     for number in (1, 2):
         api.ok("POST", "/v1/events", json={"type": "a", "data": number, "id": "same"})
     api.ok("POST", "/v1/events", json={"type": "a", "data": 9, "id": "last"})
-    wait_until(lambda: redis_server.totals().get("duplicates") == 2, 5, "repeats are dropped")
-    wait_until(lambda: receiver.count() == 2, 5, "both arrive")
+    wait_until(lambda: redis_server.totals().get("duplicates") == 2, 15, "repeats are dropped")
+    wait_until(lambda: receiver.count() == 2, 15, "both arrive")
     assert json.loads(receiver.at("/")[0].body)["data"] == 0
 
 

@@ -69,8 +69,8 @@ def test_an_event_is_redelivered(api, receiver, redis_server):
     wait_until(lambda: {d["state"] for d in settled(api, event)["deliveries"]} == {"delivered", "dead"}, 10, "both ends")
     assert api.ok("POST", f"/v1/events/{event}/redeliver") == {"queued": 2}
     wait_until(lambda: receiver.accepted("/good") == [event] * 2 and receiver.accepted("/dead") == [event], 10, "again")
-    wait_until(lambda: api.items("/v1/dead-letters") == [], 5, "the dead letter is none any more")
-    wait_until(lambda: not redis_server.client.exists(f"petrel:message:{event}"), 5, "nothing is left of it")
+    wait_until(lambda: api.items("/v1/dead-letters") == [], 15, "the dead letter is none any more")
+    wait_until(lambda: not redis_server.client.exists(f"petrel:message:{event}"), 15, "nothing is left of it")
     assert redis_server.totals()["parked"] == 0
     first, again = receiver.at("/good")
     assert first.body == again.body and again.attempt == 1
@@ -100,7 +100,7 @@ def test_what_is_parked_or_in_hand_is_not_delivered_twice(api, receiver):
     wait_until(lambda: [d["state"] for d in settled(api, parked)["deliveries"]] == ["parked"], 10, "parked")
     assert api.ok("POST", f"/v1/events/{parked}/redeliver") == {"queued": 0}
     slow = publish(api, type="s")
-    wait_until(lambda: api.ok("GET", f"/v1/events/{slow}")["state"] == "pending", 5, "in hand")
+    wait_until(lambda: api.ok("GET", f"/v1/events/{slow}")["state"] == "pending", 15, "in hand")
     assert api.post(f"/v1/events/{slow}/redeliver").status_code == 409
     gate.set()
 
@@ -228,7 +228,7 @@ def test_what_was_not_kept_whole_is_not_put_back(api, redis_server):
 def test_instances_that_run_are_listed(api, petrel, start):
     other = start("dispatcher")
     pids = lambda: {item["pid"] for item in everything(api, "/v1/instances")}
-    wait_until(lambda: pids() == {petrel.pid, other.pid}, 5, "both")
+    wait_until(lambda: pids() == {petrel.pid, other.pid}, 15, "both")
     first = everything(api, "/v1/instances")[0]
     assert first["workers"] == 2 and first["version"] == api.ok("GET", "/v1/status")["version"]
     assert first["last_heartbeat_at"]

@@ -129,7 +129,7 @@ def test_a_bound_key_makes_things_of_its_tenant(api, as_key, receiver):
     assert made["tenant"] == "acme"
     event = client.ok("POST", "/v1/events", json={"type": "a", "data": 1})["id"]
     assert client.ok("GET", f"/v1/events/{event}")["tenant"] == "acme"
-    wait_until(lambda: receiver.count() == 1, 5, "its own events reach it")
+    wait_until(lambda: receiver.count() == 1, 15, "its own events reach it")
     assert client.ok("POST", "/v1/keys", json={"name": "x", "scope": "read"})["tenant"] == "acme"
     same = {"tenant": "acme"}
     assert client.post("/v1/events", {"type": "a", "data": 1, **same}).status_code == 202
@@ -151,7 +151,7 @@ def test_an_event_of_one_tenant_cannot_be_sent_to_anothers_subscription(api, as_
     theirs = api.subscribe(receiver.url("/theirs"), tenant="other")["id"]
     client = as_key(make_key(api, "write", tenant="acme")["key"])
     event = client.ok("POST", "/v1/events", json={"type": "a", "data": 1, "subscription": theirs})["id"]
-    wait_until(lambda: api.ok("GET", f"/v1/events/{event}")["state"] == "settled", 5, "settled")
+    wait_until(lambda: api.ok("GET", f"/v1/events/{event}")["state"] == "settled", 15, "settled")
     assert receiver.count() == 0
 
 

@@ -114,7 +114,7 @@ def test_retry_after_holds_every_instance_back(start, receiver, xadd, redis_serv
     xadd(type="a", data="0")
     wait_until(lambda: receiver.count() == 1, 10, "the first request")
     stopped_at = receiver.requests[0].arrived_at
-    wait_until(lambda: redis_server.client.xlen("petrel:breakers") > 0, 5, "the hold is told")
+    wait_until(lambda: redis_server.client.xlen("petrel:breakers") > 0, 15, "the hold is told")
     # Redis has answered both who wait for news; they ask again when they have told their workers.
     wait_until(lambda: [c["flags"] for c in redis_server.client.client_list() if c["name"] == "petrel-breakers"]
                == ["b", "b"], 10, "both know")

@@ -34,13 +34,13 @@ def test_unready_when_durability_goes_at_run_time(start, durable_redis):
     petrel = start(flags=["--require-durability"], server=durable_redis)
     assert metrics(petrel)["petrel_redis_durable"] == 1
     durable_redis.client.config_set("appendonly", "no")
-    checks = wait_until(lambda: (seen := readiness(petrel))[0] == 503 and seen[1], 5, "unready")
+    checks = wait_until(lambda: (seen := readiness(petrel))[0] == 503 and seen[1], 15, "unready")
     assert checks["append_only_file"]["level"] == "error"
     assert metrics(petrel)["petrel_redis_durable"] == 0 and metrics(petrel)["petrel_ready"] == 0
     durable_redis.client.config_set("appendonly", "yes")
-    wait_until(lambda: readiness(petrel)[0] == 200, 5, "ready again")
+    wait_until(lambda: readiness(petrel)[0] == 200, 15, "ready again")
     durable_redis.client.config_set("maxmemory-policy", "volatile-lru")
-    wait_until(lambda: readiness(petrel)[0] == 503, 5, "unready")
+    wait_until(lambda: readiness(petrel)[0] == 503, 15, "unready")
 
 
 def test_not_required_it_is_a_warning(start, redis_server):

@@ -96,7 +96,7 @@ def test_what_does_not_end_in_time_is_parked_as_it_was(start, receiver, xadd, re
     subscription = petrel.api.subscribe(receiver.url("/"))
     for i in range(5):
         xadd(type="a", data=str(i))
-    wait_until(lambda: receiver.count() == 5, 5, "5 attempts in flight")
+    wait_until(lambda: receiver.count() == 5, 15, "5 attempts in flight")
     began = time.monotonic()
     assert petrel.terminate() == 0
     assert time.monotonic() - began < 10
@@ -114,7 +114,7 @@ def test_a_second_signal_ends_at_once(start, receiver, xadd):
     petrel = start(flags=["--shutdown-timeout", "60s"])
     petrel.api.subscribe(receiver.url("/"))
     xadd(type="a", data="1")
-    wait_until(lambda: receiver.count() == 1, 5, "an attempt in flight")
+    wait_until(lambda: receiver.count() == 1, 15, "an attempt in flight")
     began = time.monotonic()
     petrel.signal(signal.SIGTERM)
     wait_until(lambda: "draining" in petrel.output(), 20, "it has heard the first")
@@ -130,7 +130,7 @@ def test_a_signal_sent_twice_is_one(start, receiver, xadd, redis_server):
     petrel = start(flags=["--shutdown-timeout", "60s"])
     petrel.api.subscribe(receiver.url("/"))
     xadd(type="a", data="1")
-    wait_until(lambda: petrel.api.metric("petrel_in_flight") == 1, 5, "an attempt in flight")
+    wait_until(lambda: petrel.api.metric("petrel_in_flight") == 1, 15, "an attempt in flight")
     petrel.signal(signal.SIGTERM)
     petrel.signal(signal.SIGINT)
     stays(petrel.is_running, 0.5, "it drains")

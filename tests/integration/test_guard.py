@@ -125,7 +125,7 @@ def test_a_blocked_delivery_can_be_redriven_once_allowed(apart, start, receiver,
     petrel = start()
     petrel.api.ok("POST", f"/v1/dead-letters/{letter['id']}/redrive")
     wait_until(lambda: receiver.count() == 1, 10, "the delivery")
-    wait_until(lambda: redis_server.is_settled(1), 5, "settled")
+    wait_until(lambda: redis_server.is_settled(1), 15, "settled")
 
 
 def test_a_bad_list_stops_the_start(start):

@@ -57,7 +57,7 @@ def test_twenty_of_the_longest_and_no_more(petrel, receiver, xadd):
     made = petrel.api.subscribe(receiver.url("/"), headers=headers)
     refused(petrel.api.patch(f"/v1/subscriptions/{made['id']}", {"headers": {"y": "1"}}), "headers")
     xadd(type="a", data="1")
-    request = wait_until(lambda: receiver.at("/"), 5, "the delivery")[0]
+    request = wait_until(lambda: receiver.at("/"), 15, "the delivery")[0]
     assert {n: v for n, v in request.header_lines if n in headers} == headers
 
 
@@ -66,7 +66,7 @@ def test_odd_but_legal_headers_arrive_as_they_are(petrel, receiver, xadd):
                "Authorization": "Bearer abc", "Cookie": "a=b; c=d", "Accept": "*/*"}
     petrel.api.subscribe(receiver.url("/"), headers=headers)
     xadd(type="a", data="1")
-    request = wait_until(lambda: receiver.at("/"), 5, "the delivery")[0]
+    request = wait_until(lambda: receiver.at("/"), 15, "the delivery")[0]
     assert {n: v for n, v in request.header_lines if n in headers} == headers
 
 
@@ -86,6 +86,6 @@ def test_fields_of_events_that_become_headers(petrel, receiver, xadd, redis_serv
     rejected = wait_until(lambda: len(i := petrel.api.items("/v1/rejected-events")) == len(values) and i, 10,
                           "all are rejected")
     assert all(field in event["reason"] for event in rejected), rejected
-    wait_until(lambda: receiver.count() == 1, 5, "the good one")
+    wait_until(lambda: receiver.count() == 1, 15, "the good one")
     assert "x-injected" not in receiver.requests[0].headers
-    wait_until(lambda: redis_server.pending() == 0, 5, "all is settled")
+    wait_until(lambda: redis_server.pending() == 0, 15, "all is settled")

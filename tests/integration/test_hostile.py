@@ -165,7 +165,7 @@ def test_each_of_them_by_itself_and_all_at_once(start, xadd, redis_server):
         print(f"peak memory grew by {grown} KiB")
         assert grown < 32 * 1024, "KiB more than before"
     # Nobody is the worse for it.
-    wait_until(lambda: redis_server.pending() == 0, 5, "all is settled")
+    wait_until(lambda: redis_server.pending() == 0, 15, "all is settled")
     receiver.close()
 
 

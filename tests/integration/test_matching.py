@@ -42,7 +42,7 @@ def test_exact_types_and_prefixes(petrel, receiver, xadd):
 def test_an_event_nobody_wants_is_settled(petrel, receiver, xadd, redis_server):
     petrel.api.subscribe(receiver.url("/"), ["never"])
     xadd(type="a", data="1")
-    wait_until(lambda: redis_server.is_settled(1), 5, "the event is settled")
+    wait_until(lambda: redis_server.is_settled(1), 15, "the event is settled")
     assert receiver.count() == 0
 
 
@@ -51,7 +51,7 @@ def test_tenants_match_only_their_like(petrel, receiver, xadd):
         petrel.api.subscribe(receiver.url(f"/{tenant or 'none'}"), ["t.*"], tenant=tenant)
     for tenant in ("a", "b", "A", "c", ""):
         xadd(type="t.x", data=f'"{tenant}"', tenant=tenant)
-    wait_until(lambda: receiver.count() >= 4, 5, "4 deliveries")
+    wait_until(lambda: receiver.count() >= 4, 15, "4 deliveries")
     stays(lambda: receiver.count() == 4, 0.3, "tenant c has no subscription")
     for request in receiver.requests:
         tenant = "" if request.path == "/none" else request.path[1:]

@@ -49,7 +49,7 @@ def test_every_2xx_is_delivered(patient, receiver, xadd, redis_server, status):
     xadd(type="a", data="1")
     attempt = attempts_of(patient)[0]
     assert (attempt["outcome"], attempt["status"], attempt["error"]) == ("delivered", status, "")
-    wait_until(lambda: redis_server.is_settled(1), 5, "settled")
+    wait_until(lambda: redis_server.is_settled(1), 15, "settled")
     assert receiver.count() == 1
 
 
@@ -156,7 +156,7 @@ def test_gone_and_disable(patient, receiver, xadd, redis_server, answer, reason)
 
     wait_until(is_left_out, 10, "new events are not delivered")
     xadd(type="a", data="3")
-    wait_until(lambda: redis_server.is_settled(published + 1), 5, "the event is settled")
+    wait_until(lambda: redis_server.is_settled(published + 1), 15, "the event is settled")
     assert receiver.count() == len(patient.api.items("/v1/dead-letters")) <= published - 1
 
 
@@ -265,4 +265,4 @@ def test_another_status_does_not_slow_the_subscription(patient, receiver, xadd):
     xadd(type="a", data="1")
     attempts_of(patient)
     xadd(type="a", data="2")
-    wait_until(lambda: receiver.count() == 2, 5, "the next is attempted at once")
+    wait_until(lambda: receiver.count() == 2, 15, "the next is attempted at once")

@@ -13,14 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from harness.faults import Effort, Producer, metrics, readiness, repeats, wait_arrived
-from harness.processes import RedisServer
+from harness.processes import PATIENCE, RedisServer
 from harness.proxy import Proxy
 from harness.receiver import Answer
 from harness.wait import stays, wait_until
 
 TOLD_WITHIN_S = 2
 RESUMED_WITHIN_S = 2
-PATIENCE = 3  # how much longer all of it may take on a busy machine before a test fails
 
 
 class Setting:

@@ -49,7 +49,7 @@ def test_reading_stops_below_the_limit_and_nothing_is_lost_beyond_it(start, redi
         told = wait_until(lambda: (seen := readiness(petrel))[0] == 503 and seen[1], 10, "/readyz says so too")
     assert all("OOM" in refusal or "used memory" in refusal for refusal in producer.refused)
     assert not told["maxmemory"]["ok"] and told["maxmemory"]["level"] == "error"
-    wait_until(lambda: petrel.api.post("/v1/events", {"type": "other", "data": 1}).status_code == 507, 5,
+    wait_until(lambda: petrel.api.post("/v1/events", {"type": "other", "data": 1}).status_code == 507, 15,
                "so does the API")
     effort = Effort(petrel)
     commands, attempts = redis_server.client.info("stats")["total_commands_processed"], receiver.count("/sick")
@@ -66,7 +66,7 @@ def test_reading_stops_below_the_limit_and_nothing_is_lost_beyond_it(start, redi
     redis_server.client.config_set("maxmemory", 0)
     wait_arrived(receiver, "/sick", producer.accepted, 60)
     wait_until(lambda: redis_server.is_settled(len(producer.accepted)), 20, "all is settled")
-    wait_until(lambda: metrics(petrel)["petrel_intake_paused"] == 0, 5, "reading goes on")
+    wait_until(lambda: metrics(petrel)["petrel_intake_paused"] == 0, 15, "reading goes on")
     assert repeats(receiver, "/sick") == 0
     assert metrics(petrel)["petrel_data_loss_total"] == 0
 

@@ -107,7 +107,7 @@ def test_attempts_are_counted_over_a_restart(start, receiver, xadd):
     receiver.script("/", [Answer(500)])
     petrel.api.subscribe(receiver.url("/"))
     xadd(type="a", data="1")
-    wait_until(lambda: receiver.count() == 1, 5, "the first attempt")
+    wait_until(lambda: receiver.count() == 1, 15, "the first attempt")
     assert petrel.terminate() == 0
     petrel = start(flags=flags)
     letter = dead_letters(petrel, 1)[0]
@@ -146,7 +146,7 @@ def test_a_redrive_starts_over(start, receiver, xadd, redis_server):
     letter = dead_letters(petrel, 1)[0]
     petrel.api.ok("POST", f"/v1/dead-letters/{letter['id']}/redrive")
     wait_until(lambda: receiver.count() == 4, 10, "two more attempts")
-    wait_until(lambda: redis_server.is_settled(1), 5, "settled")
+    wait_until(lambda: redis_server.is_settled(1), 15, "settled")
     requests = receiver.at("/")
     assert [r.attempt for r in requests] == [1, 2, 1, 2]
     assert len({r.id for r in requests}) == 1 and len({r.body for r in requests}) == 1

@@ -37,7 +37,7 @@ def test_exactly_the_headers_of_the_contract(petrel, receiver, xadd):
     xadd(type="a", data="1")
     xadd(type="a", payload="x", content_type="text/plain",
          traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
-    wait_until(lambda: receiver.count() == 2, 5, "2 deliveries")
+    wait_until(lambda: receiver.count() == 2, 15, "2 deliveries")
     plain, traced = sorted(receiver.requests, key=lambda r: "traceparent" in r.headers)
     own = STANDARD_HEADERS | {"x-one", "authorization"}
     assert set(plain.headers) == own
@@ -103,7 +103,7 @@ def test_a_connection_the_other_side_closed_is_replaced(petrel, receiver, xadd):
     receiver.script("/", lambda n: Answer(200, headers={"connection": "close"}))
     for i in range(1, 4):
         xadd(type="a", data=str(i))
-        wait_until(lambda n=i: receiver.count() == n, 5, f"delivery {i}")
+        wait_until(lambda n=i: receiver.count() == n, 15, f"delivery {i}")
     stays(lambda: receiver.count() == 3, 0.5, "none is repeated")
 
 
@@ -173,8 +173,8 @@ def test_a_body_just_under_the_cap_keeps_its_connection(petrel, receiver, xadd):
     receiver.script("/", [Answer(200, body=b"x" * 65536), Answer(200, body=b"x" * 65537), Answer(200)])
     for i, connections in enumerate([1, 1, 2], 1):
         xadd(type="a", data="1")
-        wait_until(lambda n=i: receiver.count() == n, 5, f"delivery {i}")
-        wait_until(lambda n=i: len(petrel.api.items("/v1/attempts")) == n, 5, "its outcome is known")
+        wait_until(lambda n=i: receiver.count() == n, 15, f"delivery {i}")
+        wait_until(lambda n=i: len(petrel.api.items("/v1/attempts")) == n, 15, "its outcome is known")
         assert receiver.connections == connections
 
 
@@ -225,7 +225,7 @@ def test_proxies_of_the_environment_are_ignored(start, receiver, xadd):
                         "ALL_PROXY": "http://127.0.0.1:1"})
     petrel.api.subscribe(receiver.url("/"))
     xadd(type="a", data="1")
-    wait_until(lambda: receiver.count() == 1, 5, "the delivery")
+    wait_until(lambda: receiver.count() == 1, 15, "the delivery")
     assert re.fullmatch(r"127\.0\.0\.1:\d+", receiver.requests[0].headers["host"])
 
 

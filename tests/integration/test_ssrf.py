@@ -140,7 +140,7 @@ def test_nothing_outside_tells_why(world, outward, names, public, traps, xadd, r
         xadd(type=f"t{i}", data="1")
         ends.append(end_of(petrel, made))
         # The operator finds it in his log …
-        wait_until(lambda a=inside: f'detail="{a}: not a public address' in petrel.output(), 5, "it is logged")
+        wait_until(lambda a=inside: f'detail="{a}: not a public address' in petrel.output(), 15, "it is logged")
     assert ends == [BLOCKED] * 4
     # … and nobody anywhere else: nothing tells an address with a listener from one without.
     seen = [petrel.api.get(path).text for path in ("/v1/attempts", "/v1/dead-letters", "/v1/subscriptions", "/metrics")]
@@ -162,7 +162,7 @@ def test_a_changed_policy_counts_at_once(world, outward, names, public, traps, x
     for i in range(3):
         xadd(type="a", data="1")
         # The receiver counts a request before it has answered: only after the answer is its connection free.
-        wait_until(lambda n=i + 1: len(petrel.api.items("/v1/attempts", subscription=first["id"])) == n, 5,
+        wait_until(lambda n=i + 1: len(petrel.api.items("/v1/attempts", subscription=first["id"])) == n, 15,
                    "a delivery on a kept connection")
     assert public.count() == 3 and public.connections == 1
     xadd(type="b", data="1")
@@ -172,7 +172,7 @@ def test_a_changed_policy_counts_at_once(world, outward, names, public, traps, x
         before = petrel.output().count("configuration loaded again")
         (tmp_path / "petrel.conf").write_text(config)
         petrel.signal(signal.SIGHUP)
-        wait_until(lambda: petrel.output().count("configuration loaded again") > before, 5, "it is loaded")
+        wait_until(lambda: petrel.output().count("configuration loaded again") > before, 15, "it is loaded")
 
     reload(f"deny_networks = {PUBLIC}\n")
     assert "needs a restart" not in petrel.output()
@@ -190,7 +190,7 @@ def test_a_changed_policy_counts_at_once(world, outward, names, public, traps, x
     wait_until(lambda: public.count() == 4, 10, "allowed again")
     (tmp_path / "petrel.conf").write_text("deny_networks = nonsense\n")
     petrel.signal(signal.SIGHUP)
-    wait_until(lambda: "configuration not loaded again" in petrel.output(), 5, "a bad file changes nothing")
+    wait_until(lambda: "configuration not loaded again" in petrel.output(), 15, "a bad file changes nothing")
     xadd(type="a", data="5")
     wait_until(lambda: public.count() == 5, 10, "still allowed")
 
@@ -213,7 +213,7 @@ def test_a_name_server_that_never_answers(world, names, public, start, tmp_path,
     names.names["good.test"] = [[PUBLIC]]
     petrel.api.subscribe(public.url("/", host="good.test"), ["good"])
     xadd(type="good", data="1")
-    wait_until(lambda: public.count() == 1, 5, "the good one is known")
+    wait_until(lambda: public.count() == 1, 15, "the good one is known")
     made = [petrel.api.ok("POST", "/v1/subscriptions", json={
         "url": f"http://silent{i}.test/", "event_types": ["a"]})["id"] for i in range(150)]
     wait_until(lambda: petrel.api.table_subscriptions() >= 151 * petrel.api.metric("petrel_workers"), 10, "known")
@@ -233,5 +233,5 @@ def test_a_name_server_that_never_answers(world, names, public, start, tmp_path,
     print(f"{most - before} threads more for {len(made)} hung lookups")
     assert 0 < most - before <= 2 * 24, "two workers, three quarters of 32 slots each"
     xadd(type="good", data="2")
-    wait_until(lambda: public.count() == 2, 5, "the good one goes on")
+    wait_until(lambda: public.count() == 2, 15, "the good one goes on")
     assert petrel.terminate() == 0, "its threads hold up nobody"

@@ -17,9 +17,9 @@ def test_what_waited_before_the_start_is_recorded_like_the_rest(start, receiver,
     for round_ in range(1, 6):
         xadd(type="a", data="1")
         instance = start()
-        wait_until(lambda n=round_: receiver.count() == n, 5, f"delivery {round_}")
-        wait_until(lambda n=round_: redis_server.client.xlen("petrel:attempts") == n, 5, "the attempt is logged")
-        wait_until(lambda n=round_: redis_server.totals().get("delivered") == n, 5, "and counted")
+        wait_until(lambda n=round_: receiver.count() == n, 15, f"delivery {round_}")
+        wait_until(lambda n=round_: redis_server.client.xlen("petrel:attempts") == n, 15, "the attempt is logged")
+        wait_until(lambda n=round_: redis_server.totals().get("delivered") == n, 15, "and counted")
         assert instance.terminate() == 0
 
 

@@ -21,7 +21,7 @@ def publish_until_parked(xadd, redis_server, subscription, count):
     def enough():
         if parked(redis_server, subscription) < count:
             published.append("msg_0_" + xadd(type="a", data=str(len(published))).replace("-", "_"))
-            wait_until(lambda: redis_server.pending() == 0, 5, "it is settled")
+            wait_until(lambda: redis_server.pending() == 0, 15, "it is settled")
         return parked(redis_server, subscription) >= count
 
     wait_until(enough, 20, f"{count} parked")
@@ -33,14 +33,14 @@ def test_paused_parks_and_resume_delivers(petrel, receiver, xadd, redis_server):
     petrel.api.subscribe(receiver.url("/other"))
     set_state(petrel, held, "pause")
     published = publish_until_parked(xadd, redis_server, held, 20)
-    wait_until(lambda: receiver.count("/other") == len(published), 5, "the other subscription's")
+    wait_until(lambda: receiver.count("/other") == len(published), 15, "the other subscription's")
     before = receiver.count("/held")
     stays(lambda: receiver.count("/held") == before, 1.2, "nothing is sent while it is paused")
     set_state(petrel, held, "resume")
     wait_until(lambda: receiver.count("/held") == len(published), 10, "all that was held")
     assert {r.id for r in receiver.at("/held")} == set(published)
     assert all(r.attempt == 1 for r in receiver.at("/held")), "waiting is no attempt"
-    wait_until(lambda: redis_server.is_settled(len(published)), 5, "settled")
+    wait_until(lambda: redis_server.is_settled(len(published)), 15, "settled")
 
 
 def test_retries_wait_for_resume_too(start, receiver, xadd, redis_server):
@@ -48,7 +48,7 @@ def test_retries_wait_for_resume_too(start, receiver, xadd, redis_server):
     receiver.script("/", [Answer(500), Answer(200)])
     held = petrel.api.subscribe(receiver.url("/"))
     xadd(type="a", data="1")
-    wait_until(lambda: parked(redis_server, held) == 1, 5, "parked after its failure")
+    wait_until(lambda: parked(redis_server, held) == 1, 15, "parked after its failure")
     set_state(petrel, held, "pause")
     # Unless its turn came before the pause was known.
     stays(lambda: receiver.count() <= 2, 1.0, "no attempt")
@@ -99,10 +99,10 @@ def test_disabled_gets_nothing_new_and_resume_starts_afresh(petrel, receiver, xa
         before = receiver.count()
         xadd(type="a", data="1")
         published += 1
-        wait_until(lambda: redis_server.is_settled(published), 5, "settled")
+        wait_until(lambda: redis_server.is_settled(published), 15, "settled")
         return receiver.count() == before
 
-    wait_until(is_left_out, 5, "new events are not delivered")
+    wait_until(is_left_out, 15, "new events are not delivered")
     before = receiver.count()
     set_state(petrel, subscription, "resume")
 
@@ -110,5 +110,5 @@ def test_disabled_gets_nothing_new_and_resume_starts_afresh(petrel, receiver, xa
         xadd(type="a", data="2")
         return receiver.count() > before
 
-    wait_until(is_back, 5, "active again")
+    wait_until(is_back, 15, "active again")
     assert petrel.api.items("/v1/dead-letters") == []

@@ -16,6 +16,8 @@ from .wait import wait_until
 ROOT = Path(__file__).resolve().parents[3]
 BINARY = os.environ.get("PETREL_BIN", str(ROOT / "build/release/petrel"))
 ADMIN_KEY = "test-admin-key-0123456789abcdef"
+# How much longer than promised it may take on a busy machine before a test fails; a sanitizer slows petrel itself, too.
+PATIENCE = 10 if any(name in BINARY for name in ("/asan/", "/tsan/")) else 3
 
 
 def clean_environment(more=None):

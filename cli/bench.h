@@ -80,6 +80,7 @@ struct bench {
     char url[BENCH_URL_SIZE];
     char tenant[BENCH_TENANT_SIZE];             // of the own subscription
     char subscription[EVENT_SUBSCRIPTION_SIZE]; // its id; "" when there is none
+    int64_t planned_from_us; // when event 0 of a load with a rate was due, monotonic; 0: made when there is room
     struct bench_result result;
 };
 
@@ -91,7 +92,8 @@ bool bench_subscribe(struct bench *bench);
 void bench_unsubscribe(struct bench *bench);
 
 // ---- the load (bench_load.c)
-void bench_catch_signals(void); // SIGINT and SIGTERM end the publishing; the second one ends the process
+void bench_catch_signals(
+    void); // SIGINT, SIGTERM, SIGHUP end the publishing; the second one ends the process
 bool bench_is_interrupted(void);
 void bench_sleep_us(int64_t us);
 // Adds `count` events numbered from `first`, all in one round trip. False after an error line.

@@ -15,7 +15,8 @@ COLUMNS = [  # heading, key, digits
     ("round trips", "round_trips", 3), ("conn/1000", "connections", 1), ("RSS MB", "rss_mb", 1),
 ]
 LATENCY = [("events/s", "rate", 0, 1), ("p50", "p50_us", 2, 1000), ("p99", "p99_us", 2, 1000),
-           ("p99.9", "p999_us", 2, 1000), ("max", "max_us", 2, 1000), ("petrel µs", "petrel_us", 1, 1),
+           ("p99.9", "p999_us", 2, 1000), ("max", "max_us", 2, 1000),
+           ("driver late", "late_us", 2, 1000), ("petrel µs", "petrel_us", 1, 1),
            ("Redis µs", "redis_us", 1, 1), ("commands", "commands", 2, 1)]
 
 

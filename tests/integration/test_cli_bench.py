@@ -105,20 +105,37 @@ def test_bench_says_what_is_left(petrel, api, receiver, there):
     assert left["parked"] + left["under_way"] + left["unread"] == 5
 
 
-def test_bench_cleans_up_when_interrupted(petrel, redis_server, there):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_bench_cleans_up_when_interrupted(petrel, redis_server, there, number):
     process = subprocess.Popen([BINARY, "bench", "--rate", "50", "--duration", "10m", "--json", *there],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment())
     try:
         # The warm-up is 1,000 events: what is more is the load.
         wait_until(lambda: redis_server.totals().get("delivered", 0) > 1010, 60, "the load runs")
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         time.sleep(0.003)  # so that the two aren't merged; GNU timeout sends them closer still
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, errors = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 1 and json.loads(out)["interrupted"], errors
     assert is_clean(redis_server)
+
+
+def test_bench_with_a_rate_leaves_no_delay_out(petrel, redis_server, there):
+    """What couldn't be published because Redis stood still came late all the same."""
+    process = subprocess.Popen([BINARY, "bench", "--rate", "200", "--events", "400", "--json", *there],
+                               stdout=subprocess.PIPE, text=True, env=clean_environment())
+    try:
+        wait_until(lambda: redis_server.totals().get("delivered", 0) > 1020, 60, "the load runs")
+        redis_server.child.signal(signal.SIGSTOP)
+        time.sleep(0.8)
+        redis_server.child.signal(signal.SIGCONT)
+        out, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    # 160 of the 400 were due meanwhile, one round trip of publishing was under way.
+    assert json.loads(out)["latency_ms"]["p99"] > 300
 
 
 @pytest.mark.parametrize("arguments, message", [

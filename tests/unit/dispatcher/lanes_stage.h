@@ -133,6 +133,7 @@ static inline void close_stage(void)
     worker_join(worker);
     uv_run(&supervisor_loop, UV_RUN_ONCE); // opens its last letter
     worker_destroy(&worker);
+    uv_run(&supervisor_loop, UV_RUN_NOWAIT); // opens the letter of its end
     mailbox_close(&supervisor, NULL);
     uv_run(&supervisor_loop, UV_RUN_DEFAULT);
     CHECK_INT(uv_loop_close(&supervisor_loop), 0);

@@ -8,6 +8,7 @@ when it is back: so nothing at all is repeated.
 
 import random
 import re
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -32,7 +33,9 @@ class Setting:
         self.serve = start(flags=flags, server=self.proxy)
         self.dispatcher = start("dispatcher", flags=flags, server=self.proxy)
         self.processes = [self.serve, self.dispatcher]
-        receiver.script("/slow", [Answer(delay_s=1.0)])
+        self.gate = threading.Event()  # answers of /slow wait for it
+        self.gate.set()
+        receiver.script("/slow", [Answer(delay_s=1.0, gate=self.gate)])
         receiver.script("/sick", lambda number: Answer(status=500 if number < 40 else 200, delay_s=0.5))
         self.serve.api.subscribe(receiver.url("/slow"), ["in.flight"])
         self.serve.api.subscribe(receiver.url("/sick"), ["in.flight"])
@@ -151,11 +154,13 @@ OUTAGES = {
 @pytest.mark.parametrize("setting,begin,end", OUTAGES.values(), ids=OUTAGES.keys(), indirect=["setting"])
 def test_an_outage_is_told_survived_and_over_at_once(setting, begin, end, record_property):
     s = setting
+    s.gate.clear()  # none ends before all have begun
     in_flight = s.add("in.flight", 20, "fly")
     wait_until(lambda: s.receiver.connections >= 3 and s.redis.pending() == 20, 10, "attempts are in flight")
     efforts = [Effort(petrel) for petrel in s.processes]
     began = time.monotonic()
     begin(s)
+    s.gate.set()
     told_s = s.wait_told()
     stays(lambda: True, max(0, 3.0 - (time.monotonic() - began)), "the outage lasts longer than attempts do")
     for effort in efforts:

@@ -168,7 +168,7 @@ static void on_claimed(void *arg, redis_reply *reply)
 static bool claim_for_lane(struct claims *claims, struct lane *lane,
                            struct subscription *subscription, uint32_t shard, uint32_t at_most)
 {
-    if (claims_quiet_ms(claims) > 0)
+    if (claims_quiet_ms(claims) > 0 || !redis_link_is_up(claims->worker->commands))
         return false;
     uint32_t slots = lanes_promise(claims->worker->lanes, lane, at_most);
     if (!slots)
@@ -266,7 +266,7 @@ void claims_on_due(struct claims *claims, uint32_t shard, const char *subscripti
     if (hold_ms > 0)
         look_later(claims, shard, subscription_id, hold_ms);
     else if (!claim_for_lane(claims, lane, subscription, shard, CLAIM_AT_MOST))
-        lanes_on_claimed(worker->lanes, lane, shard, true); // when a slot, or a token, is free
+        lanes_on_claimed(worker->lanes, lane, shard, true); // when there is a slot, a token, Redis
 }
 
 void claims_refill(struct claims *claims, struct lane *lane, uint32_t at_most)

@@ -95,7 +95,7 @@ void claims_on_commands_up(struct claims *claims)
         renew(claims, delivery);
     if (may_be_over)
         claims->quiet_until_ms = clock_mono_ms() + QUIET_MS;
-    if (!claims->worker->snapshot)
+    if (!claims->worker->snapshot || !claims->worker->is_informed)
         return; // claims_start looks
     for (uint32_t i = 0; i < claims->worker->engine->keys.shards; i++)
         if (claims->shards[i].claims)

@@ -6,6 +6,7 @@
 #include "lanes.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "claims.h"
@@ -125,14 +126,10 @@ static void refill_lane(struct lanes *lanes, struct lane *lane)
 }
 
 // Lanes with more in their queues than they had slots for take turns, a few deliveries each.
-static void refill(struct lanes *lanes, struct lane *lane)
+static void refill_in_turn(struct lanes *lanes, size_t tries)
 {
-    uint32_t slots = lanes->worker->engine->slots;
-    // While there is plenty, who has just freed a slot may fill it at once.
-    if (lanes_restricted_left(lanes) > slots / 8)
-        refill_lane(lanes, lane);
     const struct lane *last = lanes->backlogged_last;
-    for (int i = 0; i < REFILL_TRIES && lanes->backlogged_first; i++) {
+    for (size_t i = 0; i < tries && lanes->backlogged_first; i++) {
         struct lane *other = lanes->backlogged_first;
         if (lanes_restricted_left(lanes) == 0)
             return;
@@ -142,6 +139,21 @@ static void refill(struct lanes *lanes, struct lane *lane)
         if (other == last)
             return; // each had its turn
     }
+}
+
+static void refill(struct lanes *lanes, struct lane *lane)
+{
+    uint32_t slots = lanes->worker->engine->slots;
+    // While there is plenty, who has just freed a slot may fill it at once.
+    if (lanes_restricted_left(lanes) > slots / 8)
+        refill_lane(lanes, lane);
+    refill_in_turn(lanes, REFILL_TRIES);
+}
+
+void lanes_on_commands_up(struct lanes *lanes)
+{
+    if (!lanes->is_draining)
+        refill_in_turn(lanes, SIZE_MAX);
 }
 
 void lanes_fill(struct lanes *lanes, struct lane *lane)

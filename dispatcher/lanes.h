@@ -95,6 +95,7 @@ void lanes_on_news(struct lanes *lanes, const char *subscription_id, const struc
 struct lane *lanes_find(struct lanes *lanes, struct subscription *subscription);
 uint32_t lanes_promise(struct lanes *lanes, struct lane *lane, uint32_t at_most);
 void lanes_give_back(struct lanes *lanes, struct lane *lane, uint32_t slots);
+void lanes_on_commands_up(struct lanes *lanes); // what was due meanwhile can be claimed
 // What a claim found: more is due now, or the queue has nothing due.
 void lanes_on_claimed(struct lanes *lanes, struct lane *lane, uint32_t shard, bool has_more);
 // What a script said of the subscription's breaker in a shard.

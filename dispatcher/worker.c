@@ -291,6 +291,7 @@ static void on_commands_up(void *arg)
     struct worker *worker = arg;
     check_ready(worker);
     claims_on_commands_up(worker->claims);
+    lanes_on_commands_up(worker->lanes);
     intake_on_commands_up(worker->intake);
     worker_check_drained(worker);
 }

@@ -198,6 +198,7 @@ static void on_mail(void *arg, struct mail *mail)
     case MAIL_REAP:
     case MAIL_PAUSE:
     case MAIL_RESUME:
+    case MAIL_SIP:
     case MAIL_DRAIN:
     case MAIL_STOP:
         assert(!"a letter for a worker");

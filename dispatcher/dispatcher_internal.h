@@ -45,8 +45,9 @@ struct dispatcher {
     bool is_trimming[SHARDS_MAX];
     bool is_memory_short;
     struct {
-        int64_t parked, delivered; // by then
-        uint32_t hold, hold_left;  // beats
+        int64_t parked, delivered, waiting; // by then, of this process
+        uint32_t count, most;               // entries per worker
+        uint32_t hold, hold_left;           // beats
     } sip;
     int64_t retained[SHARDS_MAX]; // entries of the past that may stay
     int64_t entries[SHARDS_MAX];  // of the stream, after it was trimmed last

@@ -64,6 +64,7 @@ enum mail_kind {
     MAIL_REAP,     // struct note: take over what consumer `text` holds in `shard`
     MAIL_PAUSE,    // read no new events …
     MAIL_RESUME,   // … until this
+    MAIL_SIP,      // struct note: while paused, read once, `count` at most
     MAIL_DRAIN,
     MAIL_STOP,
     // to the supervisor
@@ -84,7 +85,7 @@ struct lane_news {
 // A small letter; malloc'd by the sender, freed by the receiver.
 struct note {
     struct mail mail;
-    uint32_t shard;
+    uint32_t shard, count;
     int64_t delay_ms;
     bool is_gone;
     struct snapshot *snapshot;

@@ -250,6 +250,8 @@ void intake_read(struct intake *intake)
     // Not for a handful: reads stay worth their round trip.
     if (count < READ_FIRST)
         return;
+    if (intake->sip && intake->sip < count)
+        count = intake->sip;
     intake->is_reading = true;
     intake->read_thaws = intake->worker->thaws;
     intake->is_reviewing = intake->must_review;
@@ -308,6 +310,16 @@ void intake_pause(struct intake *intake, bool is_paused)
         intake_unblock(intake);
     else
         intake_read(intake);
+}
+
+void intake_sip(struct intake *intake, size_t at_most)
+{
+    if (!intake->is_paused)
+        return;
+    intake->sip = at_most;
+    intake_pause(intake, false);
+    intake_pause(intake, true);
+    intake->sip = 0;
 }
 
 void intake_stop(struct intake *intake)

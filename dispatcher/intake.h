@@ -42,6 +42,8 @@ void intake_on_snapshot(struct intake *intake);
 void intake_on_commands_up(struct intake *intake);
 // While Redis is nearly full: what is read would only be parked there. What is in hand goes on.
 void intake_pause(struct intake *intake, bool is_paused);
+// While paused: one read of `at_most` entries.
+void intake_sip(struct intake *intake, size_t at_most);
 // There is more in the stream than a read brings: what isn't urgent should let it pass.
 bool intake_is_behind(const struct intake *intake);
 void intake_stop(struct intake *intake); // reads nothing more

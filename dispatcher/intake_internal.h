@@ -19,6 +19,7 @@ struct intake {
     unsigned refusals;    // error replies to reads in a row
     int64_t worked_ms;    // mono; when events were read last
     size_t read_count;    // entries to ask for at once
+    size_t sip;           // no more than these; 0: as many as there is room for
     int64_t full_read_ms; // mono; when a read brought as much as it may
     uint32_t read_thaws;  // worker->thaws when the read under way was sent
     bool must_review; // what Redis gave us in a reply that never came, or came too late, is to be found again

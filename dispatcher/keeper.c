@@ -24,6 +24,8 @@ enum {
     // … and from which on the past gives way.
     MEMORY_EASE = 5,
     PAST_PARTS = 4,
+    SIP_FIRST = 8, // entries per worker
+    SIP_MOST = 256,
     SIP_HOLD_MAX = 60, // beats
 };
 
@@ -70,6 +72,7 @@ static void trim_shard(struct dispatcher *dispatcher, uint32_t shard)
     redis_command_add_int(command, dispatcher->retained[shard]);
     redis_command_add_int(command, config->retain_age_ms);
     redis_command_add_int(command, TRIM_AT_MOST);
+    redis_command_add_text(command, dispatcher->is_memory_short ? "1" : "0");
     redis_link_send(dispatcher->commands, &command, 0, on_trimmed, trim);
 }
 
@@ -84,36 +87,60 @@ static void choose_retained(struct dispatcher *dispatcher, uint32_t shard)
 
 // ---- memory
 
-static void post_to_workers(struct dispatcher *dispatcher, enum mail_kind kind)
+static void post_to_workers(struct dispatcher *dispatcher, enum mail_kind kind, uint32_t count)
 {
     for (uint32_t i = 0; i < dispatcher->engine.worker_count; i++) {
         struct note *note = note_create(kind, 0, "");
+        note->count = count;
         mailbox_post_one(&dispatcher->engine.workers[i]->inbox, &note->mail);
     }
+}
+
+// Refused ones count, too.
+static int64_t count_parked(void)
+{
+    return metrics_read(METRIC_DELIVERIES_PARKED_OVERFLOW) +
+           metrics_read(METRIC_DELIVERIES_PARKED_RETRY);
 }
 
 static void pause_intake(struct dispatcher *dispatcher, bool is_paused)
 {
     dispatcher->is_intake_paused = is_paused;
     metrics_add(METRIC_INTAKE_PAUSED, is_paused ? 1 : -1);
-    post_to_workers(dispatcher, is_paused ? MAIL_PAUSE : MAIL_RESUME);
+    post_to_workers(dispatcher, is_paused ? MAIL_PAUSE : MAIL_RESUME, 0);
+    dispatcher->sip.count = SIP_FIRST;
+    dispatcher->sip.most = SIP_MOST;
+    dispatcher->sip.hold = dispatcher->sip.hold_left = 0;
+    dispatcher->sip.parked = count_parked();
+    dispatcher->sip.delivered = metrics_read(METRIC_DELIVERIES_DELIVERED);
 }
 
-// A batch per worker, unless more was parked since the last one than delivered: then after a while, twice as long each time.
+// What can't be attempted at once can't be parked either, and stays pending in the middle of what is settled. So it begins
+// with a few per worker, twice as many after each that went well, and never again as many as have been too many. When more
+// was parked than delivered it pauses for a while, twice as long each time.
 static void sip(struct dispatcher *dispatcher)
 {
-    int64_t parked = 0, delivered = metrics_read(METRIC_DELIVERIES_DELIVERED);
-    for (uint32_t shard = 0; shard < dispatcher->engine.keys.shards; shard++)
-        parked += dispatcher->parked[shard];
     if (dispatcher->sip.hold_left > 0) {
         dispatcher->sip.hold_left--;
         return;
     }
+    int64_t waiting = metrics_read(METRIC_WAITING);
+    bool goes_on = waiting != dispatcher->sip.waiting;
+    dispatcher->sip.waiting = waiting;
+    if (goes_on && waiting > 0)
+        return; // what doesn't change waits to be parked
+    int64_t parked = count_parked(), delivered = metrics_read(METRIC_DELIVERIES_DELIVERED);
+    int64_t more_parked = parked - dispatcher->sip.parked;
     int64_t more_delivered = delivered - dispatcher->sip.delivered;
-    bool fills = parked - dispatcher->sip.parked > more_delivered;
     dispatcher->sip.parked = parked;
     dispatcher->sip.delivered = delivered;
-    if (fills) {
+    if (more_parked > 0)
+        dispatcher->sip.most = dispatcher->sip.count > 1 ? dispatcher->sip.count / 2 : 1;
+    else if (more_delivered > 0)
+        dispatcher->sip.count *= 2;
+    if (dispatcher->sip.count > dispatcher->sip.most)
+        dispatcher->sip.count = dispatcher->sip.most;
+    if (more_parked > more_delivered) {
         uint32_t hold = 2 * dispatcher->sip.hold + 1;
         dispatcher->sip.hold = hold < SIP_HOLD_MAX ? hold : SIP_HOLD_MAX;
         dispatcher->sip.hold_left = dispatcher->sip.hold;
@@ -121,9 +148,7 @@ static void sip(struct dispatcher *dispatcher)
     }
     if (more_delivered > 0)
         dispatcher->sip.hold = 0;
-    // A worker that is told both reads once.
-    post_to_workers(dispatcher, MAIL_RESUME);
-    post_to_workers(dispatcher, MAIL_PAUSE);
+    post_to_workers(dispatcher, MAIL_SIP, dispatcher->sip.count);
 }
 
 static void on_memory(void *arg, redis_reply *reply)

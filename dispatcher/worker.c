@@ -255,6 +255,9 @@ static void open_note(struct worker *worker, struct note *note)
     case MAIL_RESUME:
         intake_pause(worker->intake, note->mail.kind == MAIL_PAUSE);
         break;
+    case MAIL_SIP:
+        intake_sip(worker->intake, note->count);
+        break;
     case MAIL_DRAIN:
         drain(worker);
         break;

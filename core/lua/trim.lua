@@ -2,13 +2,16 @@
 -- Trims the stream's settled past, by count and age, never an entry that is pending or unread in any group; and notes
 -- the floor: up to there all is settled (what group.lua makes a lost group from).
 -- KEYS: events, floor, totals
--- ARGV: group, entries to retain, ms to retain (0: no bound by age), at most how many to remove in a call
+-- ARGV: group, entries to retain, ms to retain (0: no bound by age), at most how many to remove in a call,
+--       "1": Redis is short of memory
 -- Returns {removed, 1 when there may be more to remove now, unread and pending entries, parked deliveries, entries left}.
 -- Cost: O(removed), and removed is bounded, whatever the backlog; the caller comes again.
 --
 -- By count: while anything is pending or unread, whole nodes of the stream (100 entries) go that are older than it,
 -- no more entries than there are too many; MAXLEN, which is exact, only when all is settled: it deletes pending
--- entries like any others.
+-- entries like any others. When memory is short the settled ones that are younger than something pending go, too, one by
+-- one: what can't be parked for want of memory stays pending, and would keep everything after it.
+local SWEEP_STEP, SWEEP_STEPS = 8, 250 -- entries may be large; some 5 ms
 local retain, retain_ms, most = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local function field(list, name)
     for i = 1, #list, 2 do
@@ -37,10 +40,11 @@ local info = redis.call("XINFO", "STREAM", KEYS[1])
 local last = field(info, "last-generated-id")
 
 -- Every group counts, not only petrel's own: others may read the same stream.
-local bound
+local bound, read_to
 local waiting, is_all_settled = 0, true
 for _, group in ipairs(groups) do
     local safe = field(group, "last-delivered-id")
+    if not read_to or is_before(safe, read_to) then read_to = safe end
     local pending = redis.call("XPENDING", KEYS[1], field(group, "name"))
     local settled = safe
     if pending[1] > 0 then
@@ -65,8 +69,29 @@ local function trim(limit, strategy, threshold)
     return count
 end
 local excess = field(info, "length") - retain
+-- Of those from `from` on that every group has read.
+local function sweep(from)
+    for _ = 1, SWEEP_STEPS do
+        local entries = redis.call("XRANGE", KEYS[1], from, read_to, "COUNT", SWEEP_STEP)
+        if #entries == 0 or removed >= excess then return end
+        local first, last_id = entries[1][1], entries[#entries][1]
+        local is_pending, settled = {}, {}
+        for _, group in ipairs(groups) do
+            local pending = redis.call("XPENDING", KEYS[1], field(group, "name"), first, last_id, SWEEP_STEP)
+            for _, one in ipairs(pending) do is_pending[one[1]] = true end
+        end
+        for _, entry in ipairs(entries) do
+            if not is_pending[entry[1]] then settled[#settled + 1] = entry[1] end
+        end
+        if settled[1] then
+            removed = removed + redis.call("XDEL", KEYS[1], unpack(settled))
+            has_more = 1
+        end
+        from = "(" .. last_id
+    end
+end
 if excess > 0 and not is_all_settled then
-    trim(math.min(excess, most), "MINID", bound)
+    if trim(math.min(excess, most), "MINID", bound) == 0 and ARGV[5] == "1" then sweep(bound) end
 elseif excess > 0 and trim(most, "MAXLEN", ARGV[2]) == 0 then
     -- No whole node is left to go: what remains is within one.
     removed = removed + redis.call("XTRIM", KEYS[1], "MAXLEN", ARGV[2])

@@ -114,6 +114,24 @@ def test_the_past_gives_way_before_redis_is_full(start, redis_server, fast_recei
     assert redis_server.client.info("memory")["used_memory"] < redis_server.client.info("memory")["maxmemory"]
 
 
+@pytest.mark.parametrize("id_of", [lambda number: {}, lambda number: {"id": f"e{number}"}], ids=["", "own ids"])
+def test_a_redis_that_filled_up_while_nobody_read_it(start, redis_server, fast_receiver, id_of):
+    """What can't be attempted at once can't be parked either: so little is read at a time, and what was delivered after
+    something that stays pending makes room."""
+    first = start()
+    first.api.subscribe(fast_receiver.url("/"))
+    assert first.terminate() == 0
+    pipeline = redis_server.client.pipeline(transaction=False)
+    for number in range(3000):
+        pipeline.xadd("petrel:events", {"type": "a", "data": f'"{"x" * 1000}"', **id_of(number)})
+    pipeline.execute()
+    limit(redis_server, 1000)
+    start(ready=False)
+    wait_until(lambda: len({entry.event for entry in list(fast_receiver.log)}) == 3000, 60, "all are delivered")
+    wait_until(lambda: redis_server.pending() == 0, 20, "and acknowledged")
+    redis_server.client.xadd("petrel:events", {"type": "a", "data": "1"})
+
+
 @pytest.mark.smoke
 def test_the_past_is_trimmed_and_its_memory_returns(start, redis_server, receiver):
     petrel = start(flags=["--retain-events", "100"])

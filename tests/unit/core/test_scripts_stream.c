@@ -6,7 +6,13 @@
 static const char *trim_at_most(const char *count, const char *age_ms, const char *most)
 {
     return eval(SCRIPT_TRIM, WORDS("events", "floor", "totals"),
-                WORDS("petrel", count, age_ms, most));
+                WORDS("petrel", count, age_ms, most, "0"));
+}
+
+static int64_t trim_when_short(const char *count)
+{
+    return first_number(eval(SCRIPT_TRIM, WORDS("events", "floor", "totals"),
+                             WORDS("petrel", count, "0", "10000", "1")));
 }
 
 // How many it removed.
@@ -152,6 +158,39 @@ TEST(trim_works_when_full_because_it_makes_room)
     become_full();
     CHECK_INT(trim("2", "0"), 8);
     become_roomy();
+}
+
+TEST(trim_takes_what_is_younger_than_something_pending_when_memory_is_short)
+{
+    fresh();
+    read_one("c");
+    char pending[sizeof entry];
+    snprintf(pending, sizeof pending, "%s", entry);
+    settle(300);
+    ASK("XADD", "t:events", "*", "type", "unread");
+    CHECK_INT(trim("0", "0"), 0);
+    CHECK_INT(trim_when_short("290"), 15); // by eights, one of them pending, down to what may stay
+    CHECK_INT(trim_when_short("0"), 285);
+    CHECK_INT(length(), 2);
+    CHECK_INT(first_number(ASK("XPENDING", "t:events", "petrel")), 1);
+    CHECK(strstr(ASK("XRANGE", "t:events", pending, pending), pending) != NULL);
+    read_one("c");
+    CHECK_INT(trim_when_short("0"), 0); // both are pending
+}
+
+TEST(trim_takes_nothing_that_another_group_holds_or_has_not_read)
+{
+    fresh();
+    ASK("XGROUP", "CREATE", "t:events", "audit", "0", "MKSTREAM");
+    read_one("c"); // pending
+    settle(100);
+    ASK("XREADGROUP", "GROUP", "audit", "a", "COUNT", "41", "STREAMS", "t:events", ">");
+    CHECK_INT(trim_when_short("0"), 0); // it holds 41, and has not read 60
+    ASK("XACK", "t:events", "audit", entry);
+    CHECK_INT(trim_when_short("0"), 0); // nor that one, the last
+    ASK("XREADGROUP", "GROUP", "audit", "a", "NOACK", "STREAMS", "t:events", ">");
+    CHECK_INT(trim_when_short("0"), 60);
+    CHECK_INT(length(), 41);
 }
 
 TEST(trim_tells_what_waits)

@@ -172,7 +172,11 @@ class Petrel(Child):
         super().__init__([*prefix, *argv, *flags], self.folder / "petrel.log", env=clean_environment(env), cwd=self.folder)
         self.api = Api(self.url, admin_key, self.dispatcher_url)
         if ready:
-            self.wait_ready()
+            try:
+                self.wait_ready()
+            except BaseException:
+                self.close()  # nobody else knows of it yet
+                raise
 
     def is_ready(self):
         if not self.is_running():

@@ -26,10 +26,11 @@ enum {
     SOCKETS_MAX = 1 << 20,
 };
 
-static void tell_workers(struct dispatcher *dispatcher, enum mail_kind kind)
+void dispatcher_tell_workers(struct dispatcher *dispatcher, enum mail_kind kind, uint32_t count)
 {
     for (uint32_t i = 0; i < dispatcher->engine.worker_count; i++) {
         struct note *note = note_create(kind, 0, "");
+        note->count = count;
         mailbox_post_one(&dispatcher->engine.workers[i]->inbox, &note->mail);
     }
 }
@@ -66,7 +67,7 @@ static void on_informed(void *arg)
 {
     struct dispatcher *dispatcher = arg;
     if (!dispatcher->is_stopping)
-        tell_workers(dispatcher, MAIL_INFORMED);
+        dispatcher_tell_workers(dispatcher, MAIL_INFORMED, 0);
 }
 
 void dispatcher_set_guard(struct dispatcher *dispatcher, struct guard *guard)
@@ -115,7 +116,7 @@ static void stop_workers(struct dispatcher *dispatcher)
         return;
     dispatcher->is_stopping = true;
     FAULT_POINT("drain.before_stopping");
-    tell_workers(dispatcher, MAIL_STOP);
+    dispatcher_tell_workers(dispatcher, MAIL_STOP, 0);
 }
 
 static void on_drain_overdue(uv_timer_t *timer)
@@ -141,7 +142,7 @@ void dispatcher_drain(struct dispatcher *dispatcher)
     int64_t patience_ms = dispatcher->options.config->shutdown_timeout_ms;
     log_info("draining: no new events are read", LOG_INT("shutdown_timeout_ms", patience_ms));
     uv_timer_start(&dispatcher->drain_timer, on_drain_overdue, (uint64_t)patience_ms + GRACE_MS, 0);
-    tell_workers(dispatcher, MAIL_DRAIN);
+    dispatcher_tell_workers(dispatcher, MAIL_DRAIN, 0);
 }
 
 void dispatcher_on_new_keys(struct dispatcher *dispatcher)

@@ -60,6 +60,10 @@ struct dispatcher {
     unsigned farewells; // removals of our consumers that Redis hasn't answered
 };
 
+// ---- dispatcher.c
+// The same letter to each worker. count: of MAIL_SIP.
+void dispatcher_tell_workers(struct dispatcher *dispatcher, enum mail_kind kind, uint32_t count);
+
 // On a Redis that has none yet. (A group that is lost later is the intake's to notice.)
 void fleet_create_groups(struct dispatcher *dispatcher);
 // The heartbeat, on each tick, or fewer at rest.

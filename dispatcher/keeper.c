@@ -7,7 +7,7 @@
 // deliveries go on and make room. It is read again a little below, so that it doesn't flutter.
 //
 // Before that the past gives way, a quarter of the stream each second: otherwise what nobody waits for any more would fill Redis,
-// and with everything delivered there would be nothing left that makes room. For the same reason a batch is read now and then
+// and with everything delivered there would be nothing left that makes room. For the same reason a few are read now and then
 // above the watermark, when it is the unread themselves that fill Redis: what is delivered of it makes room.
 #include <stdlib.h>
 
@@ -87,15 +87,6 @@ static void choose_retained(struct dispatcher *dispatcher, uint32_t shard)
 
 // ---- memory
 
-static void post_to_workers(struct dispatcher *dispatcher, enum mail_kind kind, uint32_t count)
-{
-    for (uint32_t i = 0; i < dispatcher->engine.worker_count; i++) {
-        struct note *note = note_create(kind, 0, "");
-        note->count = count;
-        mailbox_post_one(&dispatcher->engine.workers[i]->inbox, &note->mail);
-    }
-}
-
 // Refused ones count, too.
 static int64_t count_parked(void)
 {
@@ -107,7 +98,7 @@ static void pause_intake(struct dispatcher *dispatcher, bool is_paused)
 {
     dispatcher->is_intake_paused = is_paused;
     metrics_add(METRIC_INTAKE_PAUSED, is_paused ? 1 : -1);
-    post_to_workers(dispatcher, is_paused ? MAIL_PAUSE : MAIL_RESUME, 0);
+    dispatcher_tell_workers(dispatcher, is_paused ? MAIL_PAUSE : MAIL_RESUME, 0);
     dispatcher->sip.count = SIP_FIRST;
     dispatcher->sip.most = SIP_MOST;
     dispatcher->sip.hold = dispatcher->sip.hold_left = 0;
@@ -148,7 +139,7 @@ static void sip(struct dispatcher *dispatcher)
     }
     if (more_delivered > 0)
         dispatcher->sip.hold = 0;
-    post_to_workers(dispatcher, MAIL_SIP, dispatcher->sip.count);
+    dispatcher_tell_workers(dispatcher, MAIL_SIP, dispatcher->sip.count);
 }
 
 static void on_memory(void *arg, redis_reply *reply)

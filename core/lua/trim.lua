@@ -11,7 +11,7 @@
 -- no more entries than there are too many; MAXLEN, which is exact, only when all is settled: it deletes pending
 -- entries like any others. When memory is short the settled ones that are younger than something pending go, too, one by
 -- one: what can't be parked for want of memory stays pending, and would keep everything after it.
-local SWEEP_STEP, SWEEP_STEPS = 8, 250 -- entries may be large; some 5 ms
+local SWEEP_STEP, SWEEP_STEPS = 8, 250 -- a look at 2,000 at most, few at a time: entries may be large
 local retain, retain_ms, most = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local function field(list, name)
     for i = 1, #list, 2 do
